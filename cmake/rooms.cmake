@@ -1,0 +1,55 @@
+# A room is a static library of one folder. Its headers are seen as "NAME/header.h" by the rooms that link it and by
+# nobody else: each room has its own include root that holds a single link to its folder.
+#
+#   coracle_room(net SOURCES tls.c ... DEPS base PRIVATE_LIBS OpenSSL::SSL)
+function(coracle_room name)
+  cmake_parse_arguments(R "" "" "SOURCES;DEPS;PRIVATE_LIBS" ${ARGN})
+  set(root ${CMAKE_BINARY_DIR}/include/${name})
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${name} SYMBOLIC)
+  add_library(coracle_${name} STATIC ${R_SOURCES})
+  target_include_directories(coracle_${name} PUBLIC ${root} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  list(TRANSFORM R_DEPS PREPEND coracle_)
+  target_link_libraries(coracle_${name} PUBLIC ${R_DEPS} PRIVATE coracle_warnings ${R_PRIVATE_LIBS})
+endfunction()
+
+# A program: its main.c and the rooms it is wired from. It lands in build/PRESET/bin/NAME.
+function(coracle_program name)
+  cmake_parse_arguments(R "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  add_executable(${name} ${R_SOURCES})
+  list(TRANSFORM R_DEPS PREPEND coracle_)
+  target_link_libraries(${name} PRIVATE ${R_DEPS} coracle_warnings ${R_LIBS})
+endfunction()
+
+# A cmocka test program, run by ctest under the label of its kind: coracle_test(unit base/buf_test SOURCES .. DEPS ..)
+function(coracle_test kind name)
+  cmake_parse_arguments(R "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  string(REPLACE "/" "_" target "test_${kind}_${name}")
+  add_executable(${target} ${R_SOURCES})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  list(TRANSFORM R_DEPS PREPEND coracle_)
+  target_link_libraries(${target} PRIVATE ${R_DEPS} coracle_warnings cmocka ${R_LIBS})
+  add_test(NAME ${kind}/${name} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${kind}/${name} PROPERTIES LABELS ${kind} TIMEOUT 120)
+endfunction()
+
+# A libFuzzer target, built under the fuzz preset only; seeds live in tests/fuzz/seeds/NAME.
+function(coracle_fuzz name)
+  cmake_parse_arguments(R "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  if(NOT CORACLE_FUZZ)
+    return()
+  endif()
+  add_executable(fuzz_${name} ${R_SOURCES})
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  list(TRANSFORM R_DEPS PREPEND coracle_)
+  target_link_libraries(fuzz_${name} PRIVATE ${R_DEPS} coracle_warnings ${R_LIBS} -fsanitize=fuzzer)
+endfunction()
+
+# A benchmark, built with everything, run by hack/bench only.
+function(coracle_bench name)
+  cmake_parse_arguments(R "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  add_executable(bench_${name} ${R_SOURCES})
+  set_target_properties(bench_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  list(TRANSFORM R_DEPS PREPEND coracle_)
+  target_link_libraries(bench_${name} PRIVATE ${R_DEPS} coracle_warnings ${R_LIBS})
+endfunction()
