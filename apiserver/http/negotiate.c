@@ -99,7 +99,8 @@ static const struct {
     unsigned where; /* bit of enum negotiate_for */
 } SHAPES[] = {
     {"Table", "meta.k8s.io", "v1", "v1beta1", SHAPE_TABLE, 1u << NEGOTIATE_OBJECT | 1u << NEGOTIATE_LIST},
-    {"PartialObjectMetadata", "meta.k8s.io", "v1", "v1beta1", SHAPE_METADATA, 1u << NEGOTIATE_OBJECT | 1u << NEGOTIATE_LIST},
+    {"PartialObjectMetadata", "meta.k8s.io", "v1", "v1beta1", SHAPE_METADATA,
+     1u << NEGOTIATE_OBJECT | 1u << NEGOTIATE_LIST},
     {"PartialObjectMetadataList", "meta.k8s.io", "v1", "v1beta1", SHAPE_METADATA_LIST, 1u << NEGOTIATE_LIST},
     {"APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2", "v2beta1", SHAPE_DISCOVERY, 1u << NEGOTIATE_DISCOVERY},
 };
@@ -156,8 +157,9 @@ int negotiate_content_type(struct str header, enum encoding *ret, struct err *er
         return 0;
     }
     if (e.type.p[0] == '*' || !match_encoding(e.type, ret))
-        return err_set(err, ERR_UNSUPPORTED_MEDIA,
-                       "the body of the request was in an unknown format - accepted media types include: " ACCEPTED_LIST);
+        return err_set(
+            err, ERR_UNSUPPORTED_MEDIA,
+            "the body of the request was in an unknown format - accepted media types include: " ACCEPTED_LIST);
     return 0;
 }
 

@@ -1,15 +1,18 @@
 /*
  * doc.h - the document tree: what an object is while a request works on it.
  *
- * A tree of nodes in one arena (base/arena.h). Strings, keys and number texts are views: into the arena, or into the text that was parsed,
- * which must then live as long as the tree (parse from arena memory). Nothing is freed singly; removing a node only unlinks it.
- * A node stands in at most one parent: to put a subtree in a second place, clone it. Object members keep their order; member
- * lookup is linear (objects are small), so code that walks big maps iterates instead. One thread at a time.
+ * A tree of nodes in one arena (base/arena.h). Strings, keys and number texts are views: into the arena, or into the
+ * text that was parsed, which must then live as long as the tree (parse from arena memory). Nothing is freed singly;
+ * removing a node only unlinks it. A node stands in at most one parent: to put a subtree in a second place, clone it.
+ * Object members keep their order; member lookup is linear (objects are small), so code that walks big maps iterates
+ * instead. One thread at a time.
  *
- * Numbers are kept exactly, as their text ("1.50" stays "1.50", 2^63 loses nothing); DOC_F_INT tells that the text is a plain integer.
+ * Numbers are kept exactly, as their text ("1.50" stays "1.50", 2^63 loses nothing); DOC_F_INT tells that the text is a
+ * plain integer.
  *
- * Functions that allocate return NULL only when the arena overflowed; that is sticky (arena_overflow), so builders may ignore
- * it and the request's driver checks once. All accessors accept NULL and give the "absent" answer, so lookups chain:
+ * Functions that allocate return NULL only when the arena overflowed; that is sticky (arena_overflow), so builders may
+ * ignore it and the request's driver checks once. All accessors accept NULL and give the "absent" answer, so lookups
+ * chain:
  *
  *     struct str name = doc_str(doc_get(doc_get(pod, "metadata"), "name"));
  */
@@ -64,16 +67,16 @@ static inline struct str doc_key(const struct doc *d)
 {
     return str_n(d->key, d->key_len);
 }
-struct str doc_str(const struct doc *d);                      /* the string; empty when it is none */
-struct str doc_text(const struct doc *d);                     /* text of a string or number */
-bool doc_to_int(const struct doc *d, int64_t *ret);           /* a number that is an integer in range (1.0 and 1e3 too) */
+struct str doc_str(const struct doc *d);            /* the string; empty when it is none */
+struct str doc_text(const struct doc *d);           /* text of a string or number */
+bool doc_to_int(const struct doc *d, int64_t *ret); /* a number that is an integer in range (1.0 and 1e3 too) */
 int64_t doc_int_or(const struct doc *d, int64_t otherwise);
-bool doc_true(const struct doc *d);                           /* is it the boolean true */
+bool doc_true(const struct doc *d); /* is it the boolean true */
 bool doc_to_double(const struct doc *d, double *ret);
-struct doc *doc_get(const struct doc *obj, const char *key);  /* member of an object, else NULL */
+struct doc *doc_get(const struct doc *obj, const char *key); /* member of an object, else NULL */
 struct doc *doc_get_str(const struct doc *obj, struct str key);
-struct doc *doc_at(const struct doc *arr, size_t i);          /* element of an array, else NULL; walks */
-struct doc *doc_path(const struct doc *d, const char *path);  /* "spec.template.metadata.name": objects only */
+struct doc *doc_at(const struct doc *arr, size_t i);         /* element of an array, else NULL; walks */
+struct doc *doc_path(const struct doc *d, const char *path); /* "spec.template.metadata.name": objects only */
 static inline size_t doc_count(const struct doc *d)
 {
     return d && (d->type == DOC_ARRAY || d->type == DOC_OBJECT) ? d->n : 0;
@@ -84,15 +87,16 @@ static inline size_t doc_count(const struct doc *d)
          it = it##_next, it##_next = it ? it->next : NULL)
 
 /* --- changing --- */
-/* Sets a member, replacing an old one in its place. key must outlive the tree (a literal, or bytes of the arena). Returns value. */
+/* Sets a member, replacing an old one in its place. key must outlive the tree (a literal, or bytes of the arena).
+ * Returns value. */
 struct doc *doc_set(struct doc *obj, const char *key, struct doc *value);
 struct doc *doc_set_str(struct doc *obj, struct str key, struct doc *value);
 struct doc *doc_remove(struct doc *obj, const char *key); /* the unlinked member, NULL when absent */
 struct doc *doc_remove_str(struct doc *obj, struct str key);
 struct doc *doc_append(struct doc *arr, struct doc *value);
-bool doc_unlink(struct doc *parent, struct doc *child);                         /* false when it is not a child */
-void doc_insert_before(struct doc *arr, struct doc *at, struct doc *value);     /* at NULL = at the end */
-void doc_replace(struct doc *parent, struct doc *old, struct doc *value);       /* value takes old's place and key */
+bool doc_unlink(struct doc *parent, struct doc *child);                     /* false when it is not a child */
+void doc_insert_before(struct doc *arr, struct doc *at, struct doc *value); /* at NULL = at the end */
+void doc_replace(struct doc *parent, struct doc *old, struct doc *value);   /* value takes old's place and key */
 /* The member object (or array), made when absent or null; NULL when something else stands there. */
 struct doc *doc_need_object(struct arena *a, struct doc *obj, const char *key);
 struct doc *doc_need_array(struct arena *a, struct doc *obj, const char *key);

@@ -13,7 +13,7 @@
 #define LIMIT_BODY (3 * MIB)          /* a request's object, as upstream's MaxRequestBodyBytes */
 #define LIMIT_DOC_DEPTH 512           /* nesting of a JSON, YAML or protobuf document */
 #define LIMIT_DOC_ARENA (64 * MIB)    /* memory of one request's arena */
-#define LIMIT_YAML_ALIASES 1000       /* nodes that aliases of one YAML document may add */
+#define LIMIT_YAML_ALIASES 10000      /* nodes that aliases of one YAML document may add */
 #define LIMIT_JSON_PATCH_OPS 10000    /* as upstream */
 #define LIMIT_SELECTOR (64 * KIB)     /* text of a label or field selector */
 #define LIMIT_ANNOTATIONS (256 * KIB) /* all annotations of an object */
