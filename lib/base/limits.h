@@ -31,7 +31,14 @@
 #define LIMIT_BODY_STALL_S 30
 #define LIMIT_WRITE_STALL_S 30
 #define LIMIT_IDLE_S 180
-#define LIMIT_WATCH_BACKLOG 4096 /* events a slow watcher may lag behind before its watch is closed */
+#define LIMIT_BODY_MIN_RATE 512         /* bytes/s a request body must keep up on average */
+#define LIMIT_BODY_WINDOW (256 * KIB)   /* of a body, what arrives ahead of its consumer */
+#define LIMIT_CONN_BODIES (32 * MIB)    /* collected bodies of one connection */
+#define LIMIT_SERVER_BODIES (512 * MIB) /* ... of all connections */
+#define LIMIT_CONTROL_FRAMES 1000       /* HTTP/2 frames a second that carry nothing */
+#define LIMIT_TUNNEL_WINDOW (256 * KIB) /* of an upgraded connection, what arrives ahead of its consumer */
+#define LIMIT_TUNNEL_BUFFER (4 * MIB)   /* ... what may wait to be written */
+#define LIMIT_WATCH_BACKLOG 4096        /* events a slow watcher may lag behind before its watch is closed */
 #define LIMIT_WATCHES_PER_CONN LIMIT_H2_STREAMS
 
 /* Clients */
