@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 
+#include <net/if.h>
+
 #define LAN CLUSTER_LAN_BRIDGE
 #define MASQ_TABLE "coracle-masq"
 
@@ -36,7 +38,7 @@ int network_up(const struct cluster *c, struct err *err)
 {
     _cleanup_(freep) char *ip = cluster_node_ip(1);
 
-    if (!file_exists("/sys/class/net/" LAN) && run_line(err, "ip link add " LAN " type bridge") < 0)
+    if (if_nametoindex(LAN) == 0 && run_line(err, "ip link add " LAN " type bridge") < 0)
         return err_wrap(err, "node network");
     if (run_line(err, "ip addr replace %s/24 dev " LAN, ip) < 0 || run_line(err, "ip link set lo up") < 0 ||
         run_line(err, "ip link set " LAN " up") < 0 || forward_packets(err) < 0)
