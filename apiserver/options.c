@@ -25,10 +25,19 @@ static const struct options DEFAULTS = {
     .enable_priority_and_fairness = true,
 };
 
-#define F(type_, name_, member, value_, help_) {.type = (type_), .name = (name_), .target = &o->member, .value = (value_), .help = (help_)}
+#define F(type_, name_, member, value_, help_)                                                                         \
+    {                                                                                                                  \
+        .type = (type_), .name = (name_), .target = &o->member, .value = (value_), .help = (help_)                     \
+    }
 #define NUM(name_, member, min_, max_, help_)                                                                          \
-    {.type = FLAG_INT, .name = (name_), .target = &o->member, .value = "N", .help = (help_), .min = (min_), .max = (max_)}
-#define SECTION(title) {.type = FLAG_SECTION, .name = (title)}
+    {                                                                                                                  \
+        .type = FLAG_INT, .name = (name_), .target = &o->member, .value = "N", .help = (help_), .min = (min_),         \
+        .max = (max_)                                                                                                  \
+    }
+#define SECTION(title)                                                                                                 \
+    {                                                                                                                  \
+        .type = FLAG_SECTION, .name = (title)                                                                          \
+    }
 #define NO_EFFECT "accepted for upstream's scripts, has no effect"
 
 /* clang-format off */
@@ -129,8 +138,9 @@ int options_check(const struct options *o, struct err *err)
     if (is_set(o->tls_cert_file) != is_set(o->tls_private_key_file))
         return err_set(err, ERR_BAD_REQUEST, "--tls-cert-file and --tls-private-key-file belong together");
     if (is_set(o->sa_signing_key_file) && !o->sa_issuers.n)
-        return err_set(err, ERR_BAD_REQUEST, "--service-account-issuer is required with "
-                                             "--service-account-signing-key-file");
+        return err_set(err, ERR_BAD_REQUEST,
+                       "--service-account-issuer is required with "
+                       "--service-account-signing-key-file");
     for (size_t i = 0; i < o->authorization_modes.n; i++) {
         bool known = false;
         for (size_t j = 0; j < ARRAY_LEN(modes); j++)

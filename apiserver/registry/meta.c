@@ -6,7 +6,7 @@
 
 bool meta_has_finalizer(const struct doc *obj, const char *finalizer)
 {
-    doc_foreach(meta_finalizers(obj), f) {
+    doc_foreach (meta_finalizers(obj), f) {
         if (str_is(doc_str(f), finalizer))
             return true;
     }
@@ -99,8 +99,8 @@ void meta_generate_name(struct arena *a, struct doc *obj)
 
 void meta_keep_system_fields(struct arena *a, struct doc *obj, const struct doc *old)
 {
-    static const char *const kept[] = {"uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
-                                       "generation", "selfLink"};
+    static const char *const kept[] = {
+        "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"};
     for (size_t i = 0; i < ARRAY_LEN(kept); i++)
         meta_keep(a, obj, old, kept[i]);
 }

@@ -1,11 +1,11 @@
 /*
  * conform.h - makes a parsed JSON body what upstream would have after decoding it into its Go type.
  *
- * Unknown members are dropped and reported (`unknown field "spec.foo"`, as upstream's strict decoding errors), nulls are
- * treated as Go treats them, zero values are left out or added as Go's omitempty says, special forms become canonical
- * (times in UTC, quantities), maps are sorted. So what comes out can be compared, stored and served. A member of the
- * wrong type is an error with Go's text: `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas
- * of type int32`; the caller puts its own words in front.
+ * Unknown members are dropped and reported (`unknown field "spec.foo"`, as upstream's strict decoding errors), nulls
+ * are treated as Go treats them, zero values are left out or added as Go's omitempty says, special forms become
+ * canonical (times in UTC, quantities), maps are sorted. So what comes out can be compared, stored and served. A member
+ * of the wrong type is an error with Go's text: `json: cannot unmarshal string into Go struct field
+ * DeploymentSpec.spec.replicas of type int32`; the caller puts its own words in front.
  *
  * The tree is rebuilt in the same arena; the old root must not be used any more. Pure; one thread a tree.
  */

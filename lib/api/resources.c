@@ -8,7 +8,8 @@
 
 #include "resources_table.inc"
 
-static const char *const verb_names[] = {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"};
+static const char *const verb_names[] = {"get",    "list",  "watch",  "create",
+                                         "update", "patch", "delete", "deletecollection"};
 
 size_t resources(const struct resource **ret)
 {

@@ -33,13 +33,14 @@ struct resource {
     const char *name;     /* plural: "pods" */
     const char *singular; /* "pod" */
     const char *kind;
-    const char *list_kind;   /* NULL = cannot be listed */
-    const char *short_names; /* "deploy" or "crd,crds" or "" */
-    const char *categories;  /* "all" or "" */
+    const char *list_kind;    /* NULL = cannot be listed */
+    const char *short_names;  /* "deploy" or "crd,crds" or "" */
+    const char *categories;   /* "all" or "" */
     const char *storage_hash; /* storageVersionHash; NULL = none */
-    const char *key_prefix;  /* etcd: "/registry/minions" (then /namespace/name or /name); NULL = not stored */
-    const char *storage_group;   /* group, version and kind that are written to etcd: they differ from the served ones for */
-    const char *storage_version; /* events.k8s.io (core/v1) and autoscaling/v1 (autoscaling/v2) */
+    const char *key_prefix;   /* etcd: "/registry/minions" (then /namespace/name or /name); NULL = not stored */
+    const char
+        *storage_group; /* group, version and kind that are written to etcd: they differ from the served ones for */
+    const char *storage_version;                  /* events.k8s.io (core/v1) and autoscaling/v1 (autoscaling/v2) */
     const struct schema_message *message;         /* of kind */
     const struct schema_message *list_message;    /* of list_kind, NULL */
     const struct schema_message *storage_message; /* NULL when not stored */
@@ -56,7 +57,7 @@ struct resource_group {
     uint8_t n_versions;
 };
 
-size_t resources(const struct resource **ret);            /* all rows, grouped by group/version */
+size_t resources(const struct resource **ret);             /* all rows, grouped by group/version */
 size_t resource_groups(const struct resource_group **ret); /* in discovery's order, core first */
 
 /* By plural name; NULL when it is not served. */
@@ -64,7 +65,7 @@ const struct resource *resource_find(struct str group, struct str version, struc
 const struct resource *resource_find_kind(struct str group, struct str version, struct str kind);
 const struct resource_sub *resource_sub_find(const struct resource *r, struct str name);
 
-uint16_t resource_verb(struct str name);     /* "get" -> VERB_GET; 0 when unknown */
+uint16_t resource_verb(struct str name);       /* "get" -> VERB_GET; 0 when unknown */
 const char *resource_verb_name(uint16_t verb); /* of a single bit */
 
 #endif

@@ -4,11 +4,11 @@
  * A schema_message describes a JSON object and its protobuf message at once. Built-in tables are constants; those of a
  * CustomResourceDefinition are built in memory by their owner. Everything here is immutable, so any thread may read it.
  *
- * Members and slots. Some messages are "inline": nested in protobuf, flattened into their parent in JSON (a Volume holds
- * the members of its VolumeSource). Lookup by JSON name sees through that. All JSON members of a message, its own and
- * the inlined, are numbered in the order in which they are written: a member's slot. An inline field has no member of
- * its own, its `slot` is where its message's slots begin. A message of a kind has apiVersion and kind as members with
- * number 0: they are in JSON only.
+ * Members and slots. Some messages are "inline": nested in protobuf, flattened into their parent in JSON (a Volume
+ * holds the members of its VolumeSource). Lookup by JSON name sees through that. All JSON members of a message, its own
+ * and the inlined, are numbered in the order in which they are written: a member's slot. An inline field has no member
+ * of its own, its `slot` is where its message's slots begin. A message of a kind has apiVersion and kind as members
+ * with number 0: they are in JSON only.
  *
  *     const struct schema_field *f = schema_member(m, STR("containers"));    // f->message describes one container
  */
@@ -78,7 +78,7 @@ struct schema_more {
 };
 
 struct schema_field {
-    const char *json; /* member name; proto name for an inline field */
+    const char *json;                     /* member name; proto name for an inline field */
     const struct schema_message *message; /* type == SCHEMA_MESSAGE */
     const struct schema_more *more;       /* NULL = nothing set */
     uint32_t number;                      /* protobuf's; 0 = JSON only */
@@ -96,14 +96,14 @@ enum schema_message_flags {
 };
 
 struct schema_message {
-    const char *name;                         /* "PodSpec" */
-    const char *go_package;                   /* "v1": with name, the Go type that error texts show */
-    const char *definition;                   /* OpenAPI: "io.k8s.api.core.v1.PodSpec" */
-    const char *doc;                          /* NULL = none */
-    const struct schema_field *fields;        /* in JSON order, inline ones included */
-    const uint16_t *by_number;                /* indexes of fields with a number, ascending by number */
-    const struct schema_field *const *slots;  /* every JSON member by slot */
-    const uint16_t *hash;                     /* JSON name -> slot + 1; open addressing, 0 = free */
+    const char *name;                        /* "PodSpec" */
+    const char *go_package;                  /* "v1": with name, the Go type that error texts show */
+    const char *definition;                  /* OpenAPI: "io.k8s.api.core.v1.PodSpec" */
+    const char *doc;                         /* NULL = none */
+    const struct schema_field *fields;       /* in JSON order, inline ones included */
+    const uint16_t *by_number;               /* indexes of fields with a number, ascending by number */
+    const struct schema_field *const *slots; /* every JSON member by slot */
+    const uint16_t *hash;                    /* JSON name -> slot + 1; open addressing, 0 = free */
     uint16_t n_fields, n_numbers, n_slots, hash_mask;
     uint8_t form;  /* enum schema_form */
     uint8_t flags; /* enum schema_message_flags */
