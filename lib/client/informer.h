@@ -68,8 +68,4 @@ size_t informer_count(struct informer *i);
  * informer. */
 void informer_each(struct informer *i, void (*fn)(void *ctx, const struct kube_object *o), void *ctx);
 
-/* Replaces the store's object before the watch tells, when it is newer: for a writer that wants to read its own write.
- * Runs no handler. */
-void informer_note(struct informer *i, struct kube_object *o);
-
 #endif

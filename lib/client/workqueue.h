@@ -42,7 +42,7 @@ size_t workqueue_len(struct workqueue *q);                  /* keys that are rea
  * Blocks. */
 char *workqueue_get(struct workqueue *q);
 void workqueue_done(struct workqueue *q, char *key); /* frees key */
-/* No more keys are taken in; those ready are still given out. Delayed ones are dropped. */
+/* No more keys are taken in or given out; what waits is dropped: the next start of the program finds it again. */
 void workqueue_shutdown(struct workqueue *q);
 void workqueue_tick(
     struct workqueue *q); /* moves keys whose time has come; done by get by itself with the system clock */
