@@ -48,10 +48,10 @@ struct user *authn_cached(struct authn *a, const struct authn_request *req);
 /* May do public-key work; never blocks on the network. ERR_UNAUTHORIZED "Unauthorized" when the request has no valid
  * identity. */
 int authn_authenticate(struct authn *a, const struct authn_request *req, struct user **ret, struct err *err) MUST_CHECK;
-/* A bare bearer token for one of the audiences (none = the API server's own), as TokenReview asks. ret_audiences (may
- * be NULL) gets how many of them matched, in front of audiences. */
-int authn_token(struct authn *a, struct str token, const struct str *audiences, size_t n_audiences, struct user **ret,
-                struct err *err) MUST_CHECK;
+/* A bare bearer token for one of the audiences (none = the API server's own), as TokenReview asks. *ret_audiences (in
+ * the arena) is which of them it is good for. Not cached. */
+int authn_token(struct authn *a, struct str token, const struct str *audiences, size_t n_audiences, struct arena *arena,
+                struct user **ret, struct doc **ret_audiences, struct err *err) MUST_CHECK;
 
 /* Impersonation: the request's Impersonate-* headers, collected by the caller. */
 struct authn_impersonation {

@@ -9,6 +9,7 @@
 
 #include "apiserver/auth/store.h"
 #include "apiserver/auth/user.h"
+#include "base/buf.h"
 
 enum authz_decision { AUTHZ_NO_OPINION, AUTHZ_ALLOW, AUTHZ_DENY };
 

@@ -22,6 +22,10 @@ enum authz_decision rbac_decide(struct rbac *r, const struct authz_attributes *a
 int rbac_rules_for(struct rbac *r, const struct user *user, struct str ns, struct arena *arena, struct doc *array,
                    struct err *err) MUST_CHECK;
 
+/* Appends the rules of one role, ns empty for a ClusterRole. ERR_NOT_FOUND when there is none. */
+int rbac_role_rules(struct rbac *r, struct str ns, struct str name, struct arena *arena, struct doc *array,
+                    struct err *err) MUST_CHECK;
+
 /* Before a write of a Role, ClusterRole, RoleBinding or ClusterRoleBinding (kind; old NULL on create): the user must
  * hold every rule they hand out, or the verbs escalate / bind. ERR_FORBIDDEN with upstream's text. */
 int rbac_check_write(struct authorizer *z, const struct user *user, const char *resource, const struct doc *obj,

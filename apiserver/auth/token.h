@@ -45,13 +45,14 @@ struct sa_token_claims {
     int64_t expires_s;
     const struct doc *audiences; /* array of strings */
 };
-/* Signature, issuer, times and audience (none given = the API server's). ERR_UNAUTHORIZED when anything is wrong.
- * *ret_ours (may be NULL) tells whether it was a JWT of one of our issuers at all. */
+/* Signature, issuer, times and audience (none given = the API server's). ERR_UNAUTHORIZED when anything is wrong. */
 int sa_token_verify(struct sa_tokens *t, struct arena *arena, struct str token, const struct str *audiences,
                     size_t n_audiences, struct sa_token_claims *ret, struct err *err) MUST_CHECK;
-/* First of the wanted audiences that the token is for, and so on: the intersection, as an array document. */
+/* Those of the wanted audiences (none = the API server's) that the token is for, as an array document. */
 struct doc *sa_token_audiences(struct sa_tokens *t, struct arena *arena, const struct sa_token_claims *claims,
                                const struct str *wanted, size_t n_wanted);
+
+bool sa_tokens_own_audience(const struct sa_tokens *t, struct str audience);
 
 /* GET /.well-known/openid-configuration and /openid/v1/jwks. */
 struct doc *sa_tokens_openid_configuration(struct sa_tokens *t, struct arena *arena, struct str external_host);
