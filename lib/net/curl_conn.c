@@ -81,11 +81,12 @@ static void set_tls(CURL *easy, const struct curl_tls *tls)
         curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, set_alpn_h2);
 }
 
-/* curl verifies the name in the URL: so the URL gets the wanted name, and CONNECT_TO the real address. */
-static int set_url(CURL *easy, const char *url, const char *server_name, struct curl_slist **ret, struct err *err)
+int curl_conn_url(const char *url, const char *server_name, char **ret_url, struct curl_slist **ret_connect_to,
+                  struct err *err)
 {
+    *ret_connect_to = NULL;
     if (!server_name) {
-        curl_easy_setopt(easy, CURLOPT_URL, url);
+        *ret_url = xstrdup(url);
         return 0;
     }
     CURLU *u = curl_url();
@@ -97,10 +98,10 @@ static int set_url(CURL *easy, const char *url, const char *server_name, struct 
         rc = err_set(err, ERR_BAD_REQUEST, "bad URL %s or server name %s", url, server_name);
     } else {
         char *to = xasprintf("::%s:%s", host, port);
-        *ret = curl_slist_append(NULL, to);
+        size_t n = strlen(full);
+        *ret_connect_to = curl_slist_append(NULL, to);
+        *ret_url = xstrndup(full, n && full[n - 1] == '/' ? n - 1 : n); /* curl adds a slash for an empty path */
         free(to);
-        curl_easy_setopt(easy, CURLOPT_CONNECT_TO, *ret);
-        curl_easy_setopt(easy, CURLOPT_URL, full);
     }
     curl_free(host);
     curl_free(port);
@@ -109,23 +110,21 @@ static int set_url(CURL *easy, const char *url, const char *server_name, struct 
     return rc;
 }
 
-int curl_conn_setup(CURL *easy, const char *url, const char *unix_socket, const struct curl_tls *tls,
-                    struct curl_slist **ret_connect_to, struct err *err)
+void curl_conn_setup(CURL *easy, const char *unix_socket, const struct curl_tls *tls, struct curl_slist *connect_to)
 {
-    *ret_connect_to = NULL;
-    if (set_url(easy, url, tls ? tls->server_name : NULL, ret_connect_to, err) < 0)
-        return -1;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     if (unix_socket)
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, unix_socket);
+    if (connect_to)
+        curl_easy_setopt(easy, CURLOPT_CONNECT_TO, connect_to);
     if (tls)
         set_tls(easy, tls);
-    return 0;
 }
 
 struct curl_conn *curl_conn_free(struct curl_conn *c)
@@ -176,8 +175,11 @@ int curl_conn_open(const struct curl_conn_options *o, struct curl_conn **ret, st
     c->easy = curl_easy_init();
     if (!c->multi || !c->easy)
         return err_set(err, ERR_SYSTEM, "cannot set up libcurl");
-    if (curl_conn_setup(c->easy, o->url, o->unix_socket, o->tls, &c->connect_to, err) < 0)
+    _cleanup_(freep) char *url = NULL;
+    if (curl_conn_url(o->url, o->tls ? o->tls->server_name : NULL, &url, &c->connect_to, err) < 0)
         return -1;
+    curl_conn_setup(c->easy, o->unix_socket, o->tls, c->connect_to);
+    curl_easy_setopt(c->easy, CURLOPT_URL, url);
     curl_easy_setopt(c->easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->text);
     curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->timeout_ms);

@@ -38,10 +38,13 @@ struct curl_conn_options {
 #define CURL_CONN_AGAIN (-2)
 
 void curl_conn_global_init(void); /* idempotent; curl_conn_open calls it */
-/* Applies TLS settings, no signals, no proxies of the environment. ret_connect_to must be freed (curl_slist) after the
- * handle; set when server_name differs from the URL's host. The URL is set too. */
-int curl_conn_setup(CURL *easy, const char *url, const char *unix_socket, const struct curl_tls *tls,
-                    struct curl_slist **ret_connect_to, struct err *err) MUST_CHECK;
+/* curl verifies the name in the URL: when another name shall be verified (server_name, may be NULL), the URL gets that
+ * name, and a CONNECT_TO list the real address. *ret_url is malloc'd; *ret_connect_to (NULL when not needed) must
+ * outlive the handles that use it. */
+int curl_conn_url(const char *url, const char *server_name, char **ret_url, struct curl_slist **ret_connect_to,
+                  struct err *err) MUST_CHECK;
+/* Everything but the URL: TLS, no signals, no proxies of the environment, HTTP/1.1. */
+void curl_conn_setup(CURL *easy, const char *unix_socket, const struct curl_tls *tls, struct curl_slist *connect_to);
 /* Turns a failed transfer into err. */
 int curl_conn_err(struct err *err, CURLcode rc, const char *what, const char *detail);
 
