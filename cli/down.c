@@ -26,7 +26,7 @@ static void parse_flags(struct down *d, int argc, char **argv)
 {
     const struct flag table[] = {
         {FLAG_STRING, "data-dir", &d->data_dir, "DIR", "which cluster (default " CLUSTER_DEFAULT_DIR ")", 0, 0},
-        {FLAG_INT, "timeout", &d->timeout_s, "SECONDS", "how long to wait for an orderly end (default 120)", 1, 3600},
+        {FLAG_INT, "timeout", &d->timeout_s, "SECONDS", "how long to wait for an orderly end (default 180)", 1, 3600},
         {FLAG_BOOL, "purge", &d->purge, NULL, "also remove the data dir with all state, certificates and logs", 0, 0},
     };
     const struct flags f = {
@@ -126,7 +126,7 @@ static int down(const struct down *d, struct err *err)
 
 int command_down(int argc, char **argv)
 {
-    struct down d = {.data_dir = CLUSTER_DEFAULT_DIR, .timeout_s = 120};
+    struct down d = {.data_dir = CLUSTER_DEFAULT_DIR, .timeout_s = 180};
     struct err err = ERR_INIT;
 
     parse_flags(&d, argc, argv);
