@@ -1,5 +1,7 @@
 #include "ready.h"
 
+#include "bootstrap.h"
+
 #include "client/kube_client.h"
 
 #include "base/clock.h"
@@ -40,7 +42,9 @@ static int get_path(struct waiting *w, const char *path, struct err *err)
 
 static int api_ready(struct waiting *w, struct err *err)
 {
-    return get_path(w, "/readyz", err);
+    if (get_path(w, "/readyz", err) < 0)
+        return -1;
+    return bootstrap_apply(w->client, err);
 }
 
 /* Pods can be created in `default` once its service account is there. */
