@@ -98,6 +98,16 @@ static Cri__SecurityProfile *seccomp(struct arena *a, const Corev1__SeccompProfi
     return s;
 }
 
+static Cri__SecurityProfile *apparmor(struct arena *a, const Corev1__AppArmorProfile *p)
+{
+    Cri__SecurityProfile *s = NEW(a, Cri__SecurityProfile, cri__security_profile);
+    s->profile_type = is(p->type, "RuntimeDefault") ? CRI__SECURITY_PROFILE__PROFILE_TYPE__RuntimeDefault
+                      : is(p->type, "Localhost")    ? CRI__SECURITY_PROFILE__PROFILE_TYPE__Localhost
+                                                    : CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
+    s->localhost_ref = copy(a, p->localhostprofile);
+    return s;
+}
+
 static bool any_privileged(const Corev1__PodSpec *spec)
 {
     for (size_t i = 0; i < spec->n_containers; i++)
@@ -255,9 +265,11 @@ static Cri__LinuxContainerSecurityContext *container_security(struct arena *a, c
                                             : pod                    ? pod->seccompprofile
                                                                      : NULL;
     s->seccomp = seccomp(a, s->privileged ? NULL : profile);
-    s->apparmor = NEW(a, Cri__SecurityProfile, cri__security_profile);
-    s->apparmor->profile_type = s->privileged ? CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined
-                                              : CRI__SECURITY_PROFILE__PROFILE_TYPE__RuntimeDefault;
+    const Corev1__AppArmorProfile *armor = sc && sc->apparmorprofile ? sc->apparmorprofile
+                                           : pod                     ? pod->apparmorprofile
+                                                                     : NULL;
+    if (armor && !s->privileged)
+        s->apparmor = apparmor(a, armor); /* a node without AppArmor refuses any: only when asked for */
     if (!s->privileged && !(sc && is(sc->procmount, "Unmasked"))) {
         s->masked_paths = (char **)masked_paths;
         s->n_masked_paths = ARRAY_LEN(masked_paths);
