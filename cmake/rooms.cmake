@@ -22,15 +22,20 @@ function(coracle_program name)
 endfunction()
 
 # A cmocka test program, run by ctest under the label of its kind: coracle_test(unit base/buf_test SOURCES .. DEPS ..)
+# With THREADS, or when it links them, it is also labelled so, and runs under TSan too.
 function(coracle_test kind name)
-  cmake_parse_arguments(R "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(R "THREADS" "" "SOURCES;DEPS;LIBS" ${ARGN})
   string(REPLACE "/" "_" target "test_${kind}_${name}")
   add_executable(${target} ${R_SOURCES})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   list(TRANSFORM R_DEPS PREPEND coracle_)
   target_link_libraries(${target} PRIVATE ${R_DEPS} coracle_warnings cmocka ${R_LIBS})
   add_test(NAME ${kind}/${name} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${kind}/${name} PROPERTIES LABELS ${kind} TIMEOUT 120)
+  set(labels ${kind})
+  if(R_THREADS OR "Threads::Threads" IN_LIST R_LIBS)
+    list(APPEND labels threads)
+  endif()
+  set_tests_properties(${kind}/${name} PROPERTIES LABELS "${labels}" TIMEOUT 120)
 endfunction()
 
 # A libFuzzer target, built under the fuzz preset only; seeds live in tests/fuzz/seeds/NAME.
