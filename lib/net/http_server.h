@@ -102,10 +102,12 @@ enum http_pull {
 };
 
 struct http_stream_ops {
+    bool
+        patient; /* a client that has stopped reading may take its time (a person with a pager): no write stall limit */
     /* Loop thread: pushes slices of about `want` bytes (more is fine, nothing is lost) to out. */
     enum http_pull (*pull)(void *ctx, struct slice_queue *out, size_t want);
-    /* Loop thread, exactly once, last call: all was handed to the kernel, or it broke off. Also called when the client
-     * was gone before the response started. */
+    /* Loop thread, exactly once, last call: all was handed over towards the socket, or it broke off. Also called when
+     * the client was gone before the response started. */
     void (*close)(void *ctx, bool complete);
 };
 /* A body of unknown length, pulled as the client takes it (chunked on HTTP/1.1). */

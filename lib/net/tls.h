@@ -5,6 +5,7 @@
  * may be reloaded at any time (connections keep what they began with). TLS 1.2 and 1.3, no renegotiation, ALPN h2 and
  * http/1.1. A client certificate is asked for when client CAs are given, and never required: a request without one, or
  * with one that does not verify, arrives with peer->verified false. Nothing of OpenSSL is seen outside lib/net.
+ * A server without a certificate makes itself one with pki_self_signed (pki.h).
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -41,10 +42,5 @@ struct http_peer {
     struct str der;           /* the leaf certificate */
     unsigned char sha256[32]; /* of der */
 };
-
-/* Writes a self-signed serving certificate and its key (PEM, key mode 0600) for the names and IP addresses given, valid
- * for a year; for servers that were given none. */
-int tls_write_self_signed(const char *cert_file, const char *key_file, const char *common_name, const struct str *names,
-                          size_t n_names, struct err *err) MUST_CHECK;
 
 #endif
