@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""gen-schema.py DESCRIPTORS PYTHON_DIR OUT.c OUT.h: the tables of lib/api/schema.h from the descriptor set."""
+"""gen-schema.py DESCRIPTORS PYTHON_DIR DEFAULTS.tsv OUT_DIR: the tables of lib/api/schema.h from the descriptor set
+(schema_tables.c and .h), and those of lib/api/defaults.c (defaults_tables.c)."""
+import os
 import sys
 
 from google.protobuf import descriptor_pb2
@@ -166,7 +168,7 @@ def write_message(out, m):
     form = "SCHEMA_FORM_" + (m.options.form.upper() or "OBJECT")
     out.append(f"const struct schema_message {s} = {{{c_string(m.name)}, {c_string(m.go_package)}, {c_string(m.definition)}, "
                f"{c_string(m.doc)}, f_{s}, n_{s}, s_{s}, h_{s}, {len(m.fields)}, {len(numbers)}, {len(m.slots)}, "
-               f"{len(table) - 1}, {form}, {flags}}};")
+               f"{len(table) - 1}, {m.id}, {form}, {flags}}};")
 
 
 def array(out, head, items):
@@ -182,9 +184,77 @@ def write_kinds(out, schema):
     out += ["};", f"const size_t schema_kind_count = {len(rows)};"]
 
 
-def main(source, _, c_file, h_file):
+def read_defaults(path, schema):
+    """The rules of each message, in order; and the names of the functions."""
+    rules, functions = {}, []
+    with open(path, encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("#"):
+                continue
+            message, target, value, guard = line.rstrip("\n").split("\t")
+            m = schema.messages["." + message]
+            if value.startswith("@"):
+                functions.append(value[1:])
+                rules.setdefault(m, []).append(f"{{.fn = default_{value[1:]}}}")
+            else:
+                guard_path, _, guard_values = guard.partition("=")
+                rules.setdefault(m, []).append(
+                    f"{{{c_string(target)}, {c_string(value)}, {c_string(guard_path)}, "
+                    f"{c_string(guard_values) if guard_values else NOTHING if guard_path else 'NULL'}}}")
+    return rules, functions
+
+
+NOTHING = '""'
+
+
+def has_rounding(m):
+    """Quantities of a ResourceList are rounded."""
+    return any(f.label == "MAP" and (f.more[0] or "").endswith(".ResourceList") for f in m.fields)
+
+
+def below(m, rules, known):
+    """Is there a rule for the message or for one that it holds?"""
+    if m not in known:
+        known[m] = m in rules or has_rounding(m)
+        known[m] = any([below(f.message, rules, known) for f in m.fields if f.message]) or known[m]
+    return known[m]
+
+
+def write_defaults(path, messages, rules, functions):
+    known = {}
+    for _ in range(3):  # messages that hold each other settle
+        for m in messages:
+            if not known.get(m):
+                known.pop(m, None)
+                below(m, rules, known)
+    out = ["/* Made by cmake/gen-schema.py from lib/api/defaults.tsv. */", '#include "api/defaults_rules.h"']
+    for m in rules:
+        out.append(f"static const struct default_rule r_{m.symbol}[] = {{" + ",\n".join(rules[m]) + "};")
+    out.append("const struct default_set default_sets[] = {")
+    for m in messages:
+        count = len(rules.get(m, []))
+        out.append(f"{{{'r_' + m.symbol if count else 'NULL'}, {count}, {'true' if known[m] else 'false'}}}, /* {m.name} */")
+    out.append("};")
+    write(path, out)
+
+
+def write(path, lines):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+
+
+def write_header(path, messages):
+    write(path, ["#ifndef SCHEMA_TABLES_H", "#define SCHEMA_TABLES_H", '#include "api/schema.h"'] +
+          [f"extern const struct schema_message {m.symbol};" for m in messages] +
+          ["extern const struct schema_message *const schema_message_table[];", "extern const size_t schema_message_count;",
+           "extern const struct schema_kind schema_kind_table[];", "extern const size_t schema_kind_count;", "#endif"])
+
+
+def main(source, _, defaults, out_dir):
     schema = Schema(source)
     messages = list(schema.messages.values())
+    for i, m in enumerate(messages):
+        m.id = i
     fields, body = [], []  # slot tables point into the field tables of other messages: those come first
     for m in messages:
         write_fields(fields, schema, m)
@@ -197,13 +267,10 @@ def main(source, _, c_file, h_file):
     for key in sorted(schema.mores, key=schema.mores.get):
         head.append("{" + ", ".join(map(c_string, key)) + "},")
     head.append("};")
-    with open(c_file, "w", encoding="utf-8") as f:
-        f.write("\n".join(head + fields + body) + "\n")
-    with open(h_file, "w", encoding="utf-8") as f:
-        f.write('#ifndef SCHEMA_TABLES_H\n#define SCHEMA_TABLES_H\n#include "api/schema.h"\n')
-        f.writelines(f"extern const struct schema_message {m.symbol};\n" for m in messages)
-        f.write("extern const struct schema_message *const schema_message_table[];\nextern const size_t schema_message_count;\n"
-                "extern const struct schema_kind schema_kind_table[];\nextern const size_t schema_kind_count;\n#endif\n")
+    write(os.path.join(out_dir, "schema_tables.c"), head + fields + body)
+    write_header(os.path.join(out_dir, "schema_tables.h"), messages)
+    rules, functions = read_defaults(defaults, schema)
+    write_defaults(os.path.join(out_dir, "defaults_tables.c"), messages, rules, functions)
 
 
 main(*sys.argv[1:])

@@ -89,6 +89,8 @@ struct schema_field {
     uint8_t label; /* enum schema_label */
 };
 
+#define SCHEMA_NO_ID UINT16_MAX
+
 enum schema_message_flags {
     SCHEMA_M_KIND = 1,   /* has apiVersion and kind */
     SCHEMA_M_ATOMIC = 2, /* apply replaces it as a whole */
@@ -105,6 +107,7 @@ struct schema_message {
     const struct schema_field *const *slots; /* every JSON member by slot */
     const uint16_t *hash;                    /* JSON name -> slot + 1; open addressing, 0 = free */
     uint16_t n_fields, n_numbers, n_slots, hash_mask;
+    uint16_t id;   /* its place among the built-in messages; SCHEMA_NO_ID = none of them */
     uint8_t form;  /* enum schema_form */
     uint8_t flags; /* enum schema_message_flags */
 };
