@@ -12,8 +12,8 @@
 
 #include <pthread.h>
 
-#define CALL_MS 120000       /* upstream's runtimeRequestTimeout */
-#define SANDBOX_MS 240000    /* network set-up may be slow */
+#define CALL_MS 120000    /* upstream's runtimeRequestTimeout */
+#define SANDBOX_MS 240000 /* network set-up may be slow */
 #define PULL_MS (24 * 3600 * 1000)
 #define STATUS_MS 10000
 
@@ -38,7 +38,8 @@ int call_cri(struct runtime *rt, const char *service, const char *method, const 
              const ProtobufCMessageDescriptor *type, int deadline_ms, ProtobufCMessage **ret,
              struct err *err) MUST_CHECK;
 
-/* CALL(rt, RuntimeService, StopContainer, stop_container, &request, ms, &response, err): a response of the right type. */
+/* CALL(rt, RuntimeService, StopContainer, stop_container, &request, ms, &response, err): a response of the right type.
+ */
 #define CALL(rt, service, method, prefix, request, ms, ret, err)                                                       \
     call_cri((rt), #service, #method, &(request)->base, &cri__##prefix##_response__descriptor, (ms),                   \
              (ProtobufCMessage **)(ret), (err))

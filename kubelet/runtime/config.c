@@ -1,4 +1,5 @@
-/* Turns pods and what the kubelet has worked out for them into CRI's configurations. Pure; all memory is the arena's. */
+/* Turns pods and what the kubelet has worked out for them into CRI's configurations. Pure; all memory is the arena's.
+ */
 #include "runtime/call.h"
 #include "runtime/labels.h"
 
@@ -212,9 +213,9 @@ Cri__PodSandboxConfig *config_sandbox(struct arena *a, const struct runtime_sand
 
 /* What a process in a container must not see or write below /proc and /sys, unless it is privileged. */
 static const char *const masked_paths[] = {
-    "/proc/asound",     "/proc/acpi",       "/proc/interrupts", "/proc/kcore", "/proc/keys",    "/proc/latency_stats",
-    "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
-    "/sys/devices/virtual/powercap",
+    "/proc/asound",      "/proc/acpi",          "/proc/interrupts", "/proc/kcore",
+    "/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+    "/proc/sched_debug", "/proc/scsi",          "/sys/firmware",    "/sys/devices/virtual/powercap",
 };
 static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 

@@ -52,8 +52,7 @@ static void on_containerd_event(struct listener *l, const Containerd__Envelope *
 {
     if (!e->event || !e->event->type_url || !strstr(e->event->type_url, "TaskExit"))
         return;
-    Containerd__TaskExit *exit =
-        containerd__task_exit__unpack(NULL, e->event->value.len, e->event->value.data);
+    Containerd__TaskExit *exit = containerd__task_exit__unpack(NULL, e->event->value.len, e->event->value.data);
     if (!exit)
         return;
     if (strcmp(text(exit->id), text(exit->container_id)) == 0) /* else an exec's process */
@@ -90,8 +89,8 @@ static void listen_once(struct runtime *rt, enum source source, struct err *err)
         bool told = false;
         for (;;) {
             _cleanup_(message_freep) ProtobufCMessage *m = NULL;
-            const ProtobufCMessageDescriptor *type = source == SOURCE_CRI ? &cri__container_event_response__descriptor
-                                                                          : &containerd__envelope__descriptor;
+            const ProtobufCMessageDescriptor *type =
+                source == SOURCE_CRI ? &cri__container_event_response__descriptor : &containerd__envelope__descriptor;
             /* A stream that has said nothing for a moment stands: whoever refuses it does so at once. */
             int rc = grpc_stream_recv(st, type, told ? -1 : 100, &m, err);
             if (!told && (rc > 0 || (rc < 0 && err->code == ERR_TIMEOUT))) {

@@ -42,8 +42,8 @@ enum container_state { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED, C
 struct runtime_container {
     const char *id, *sandbox_id, *name;
     enum container_state state;
-    uint32_t attempt;       /* restart count */
-    uint64_t hash;          /* container_hash() of the spec it was made from */
+    uint32_t attempt;                            /* restart count */
+    uint64_t hash;                               /* container_hash() of the spec it was made from */
     int64_t created_ns, started_ns, finished_ns; /* wall; 0 = not yet */
     int32_t exit_code;
     const char *image;    /* as the runtime names it */
@@ -99,8 +99,8 @@ int runtime_pods(struct runtime *rt, struct runtime_pod_list *ret, struct err *e
 void runtime_pod_list_release(struct runtime_pod_list *l);
 
 /* Calls fn from a thread of the runtime's own when a container or sandbox of a pod has changed its state, id being the
- * container's or sandbox's. uid is NULL when only the id is known. fn(NULL, NULL) means: something may have been missed,
- * look at everything. One listener; runtime_free ends it. */
+ * container's or sandbox's. uid is NULL when only the id is known. fn(NULL, NULL) means: something may have been
+ * missed, look at everything. One listener; runtime_free ends it. */
 typedef void runtime_event_fn(void *ctx, const char *pod_uid, const char *id);
 int runtime_listen(struct runtime *rt, runtime_event_fn *fn, void *ctx, struct err *err) MUST_CHECK;
 

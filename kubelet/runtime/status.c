@@ -85,8 +85,8 @@ static int by_attempt(const void *a, const void *b)
 static int load_containers(struct runtime *rt, struct runtime_pod *pod, struct err *err)
 {
     Cri__ContainerFilter filter = CRI__CONTAINER_FILTER__INIT;
-    Cri__ContainerFilter__LabelSelectorEntry label = CRI__CONTAINER_FILTER__LABEL_SELECTOR_ENTRY__INIT, *labels[] = {
-                                                                                                            &label};
+    Cri__ContainerFilter__LabelSelectorEntry label = CRI__CONTAINER_FILTER__LABEL_SELECTOR_ENTRY__INIT,
+                                             *labels[] = {&label};
     Cri__ListContainersRequest request = CRI__LIST_CONTAINERS_REQUEST__INIT;
     _cleanup_(message_freep) Cri__ListContainersResponse *list = NULL;
     label.key = (char *)LABEL_POD_UID;
