@@ -244,9 +244,9 @@ static const char *init_phase(const Corev1__Pod *pod, const Corev1__PodStatus *s
                 pending = true;
             continue;
         }
-        const Corev1__ContainerStateTerminated *end = s->state->terminated     ? s->state->terminated
-                                                      : s->laststate ? s->laststate->terminated
-                                                                               : NULL;
+        const Corev1__ContainerStateTerminated *end = s->state->terminated ? s->state->terminated
+                                                      : s->laststate       ? s->laststate->terminated
+                                                                           : NULL;
         if (s->state->running || !end)
             pending |= !initialized;
         else if (end->exitcode != 0 && pod_restarts_never(pod))
@@ -296,7 +296,6 @@ struct verdict {
     bool yes;
     const char *reason, *message;
 };
-
 
 static void names_add(struct buf *b, const char *name)
 {
@@ -465,7 +464,8 @@ static void set_container_statuses(struct arena *a, const struct status_input *i
     for (size_t i = 0; i < spec->n_initcontainers; i++) {
         const Corev1__Container *k = spec->initcontainers[i];
         st->initcontainerstatuses[st->n_initcontainerstatuses++] = container_status(
-            a, in, k, true, old ? find_status(old->initcontainerstatuses, old->n_initcontainerstatuses, k->name) : NULL);
+            a, in, k, true,
+            old ? find_status(old->initcontainerstatuses, old->n_initcontainerstatuses, k->name) : NULL);
     }
     st->containerstatuses = BUILD_ARRAY(a, spec->n_containers, Corev1__ContainerStatus *);
     for (size_t i = 0; i < spec->n_containers; i++) {

@@ -19,9 +19,9 @@ struct status_input {
     const char *const *host_ips;
     size_t n_host_ips;
     const char *qos_class;
-    int64_t now_ns;         /* wall */
-    int64_t start_ns;       /* when the kubelet first saw the pod, if the API's status has no startTime yet */
-    bool terminal;          /* its containers will not be started any more */
+    int64_t now_ns;   /* wall */
+    int64_t start_ns; /* when the kubelet first saw the pod, if the API's status has no startTime yet */
+    bool terminal;    /* its containers will not be started any more */
     const char *failed_reason, *failed_message; /* the kubelet has failed the pod (DeadlineExceeded ...), or NULL */
     const struct waiting_reason *waiting;
     size_t n_waiting;

@@ -134,9 +134,9 @@ static const struct host_path_type {
     bool create;
     const char *what;
 } host_path_types[] = {
-    {"DirectoryOrCreate", S_IFDIR, true, "directory"},   {"Directory", S_IFDIR, false, "directory"},
-    {"FileOrCreate", S_IFREG, true, "file"},             {"File", S_IFREG, false, "file"},
-    {"Socket", S_IFSOCK, false, "socket file"},          {"CharDevice", S_IFCHR, false, "character device"},
+    {"DirectoryOrCreate", S_IFDIR, true, "directory"}, {"Directory", S_IFDIR, false, "directory"},
+    {"FileOrCreate", S_IFREG, true, "file"},           {"File", S_IFREG, false, "file"},
+    {"Socket", S_IFSOCK, false, "socket file"},        {"CharDevice", S_IFCHR, false, "character device"},
     {"BlockDevice", S_IFBLK, false, "block device"},
 };
 
@@ -338,7 +338,7 @@ static int sync_one(struct sync *s, struct err *err)
         const void *present;
         int (*fn)(struct sync *s, struct err *err);
     } kinds[] = {
-        {v->emptydir, sync_empty_dir}, {v->hostpath, sync_host_path},     {v->configmap, sync_config_map},
+        {v->emptydir, sync_empty_dir}, {v->hostpath, sync_host_path},   {v->configmap, sync_config_map},
         {v->secret, sync_secret},      {v->downwardapi, sync_downward}, {v->projected, sync_projected},
     };
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
@@ -429,8 +429,8 @@ int pod_volumes_mount(struct pod_volumes *v, struct arena *a, const Corev1__Pod 
     }
     *ret = (struct runtime_mount){
         .host_path = host,
-        .container_path = m->mountpath && m->mountpath[0] == '/' ? m->mountpath
-                                                                 : BUILD_PRINTF(a, "/%s", text_or(m->mountpath, "")),
+        .container_path =
+            m->mountpath && m->mountpath[0] == '/' ? m->mountpath : BUILD_PRINTF(a, "/%s", text_or(m->mountpath, "")),
         .read_only = m->readonly,
         .propagation = text_is(m->mountpropagation, "Bidirectional")     ? 2
                        : text_is(m->mountpropagation, "HostToContainer") ? 1

@@ -1,4 +1,5 @@
-/* One YAML document through libyaml's events. Upstream splits a stream at lines that begin with `---` before it parses; so do we. */
+/* One YAML document through libyaml's events. Upstream splits a stream at lines that begin with `---` before it parses;
+ * so do we. */
 #include "api/yaml.h"
 
 #include <math.h>
@@ -124,24 +125,31 @@ static bool looks_float(struct str s)
     return digits && i == s.n;
 }
 
-/* As Go's encoding/json writes a float64: the shortest text that reads back the same; exponents below -6 and from 21. */
+/* As Go's encoding/json writes a float64: the shortest digits that read back the same, zeros behind them; an exponent
+ * below -6 and from 21 on. */
 static char *float_text(struct arena *a, double v)
 {
-    char sci[40];
-    int prec = 0;
+    char sci[40], digits[40];
+    int prec = 0, n = 0;
+    int64_t exp = 0;
 
     do
-        snprintf(sci, sizeof(sci), "%.*e", prec, v);
-    while (strtod(sci, NULL) != v && ++prec < 17);
-    char *e = strchr(sci, 'e');
-    int64_t exp = 0;
+        snprintf(sci, sizeof(sci), "%.*e", prec, fabs(v));
+    while (strtod(sci, NULL) != fabs(v) && ++prec < 17);
+    const char *e = strchr(sci, 'e'), *sign = signbit(v) ? "-" : "";
     (void)parse_int64(str_of(e[1] == '+' ? e + 2 : e + 1), &exp);
-    if (v == 0)
-        return arena_strdup(a, signbit(v) ? "-0" : "0");
-    if (exp >= -6 && exp < 21)
-        return arena_printf(a, "%.*f", prec - (int)exp > 0 ? prec - (int)exp : 0, v);
-    *e = '\0';
-    return arena_printf(a, "%se%c%lld", sci, exp < 0 ? '-' : '+', (long long)(exp < 0 ? -exp : exp));
+    if (v != 0 && (exp < -6 || exp >= 21))
+        return arena_printf(a, "%s%.*se%c%lld", sign, (int)(e - sci), sci, exp < 0 ? '-' : '+',
+                            (long long)(exp < 0 ? -exp : exp));
+    for (const char *c = sci; c < e; c++)
+        if (*c != '.')
+            digits[n++] = *c;
+    digits[n] = '\0';
+    if (exp < 0)
+        return arena_printf(a, "%s0.%.*s%s", sign, (int)-exp - 1, "00000", digits);
+    if (exp + 1 >= n)
+        return arena_printf(a, "%s%s%.*s", sign, digits, (int)exp + 1 - n, "000000000000000000000");
+    return arena_printf(a, "%s%.*s.%s", sign, (int)exp + 1, digits, digits + exp + 1);
 }
 
 static struct doc *resolve_number(struct reader *r, struct str s)
@@ -172,7 +180,8 @@ static struct doc *resolve_number(struct reader *r, struct str s)
 
 static bool is_not_finite(struct str s)
 {
-    static const char *const words[] = {".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF"};
+    static const char *const words[] = {".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF",
+                                        "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (str_is(s, words[i]))
             return true;
@@ -312,7 +321,9 @@ static bool key_text(struct reader *r, const struct doc *key, struct str *ret)
         return true;
     }
     err_set(r->err, ERR_BAD_REQUEST, "yaml: unsupported map key of type: %s",
-            doc_is(key, DOC_NULL) ? "<nil>" : doc_is(key, DOC_ARRAY) ? "slice" : "map");
+            doc_is(key, DOC_NULL)    ? "<nil>"
+            : doc_is(key, DOC_ARRAY) ? "slice"
+                                     : "map");
     return false;
 }
 
@@ -338,14 +349,14 @@ wrong:
 
 static bool is_merge_key(const yaml_event_t *e)
 {
-    return e->type == YAML_SCALAR_EVENT && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && e->data.scalar.length == 2 &&
-           memcmp(e->data.scalar.value, "<<", 2) == 0;
+    return e->type == YAML_SCALAR_EVENT && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+           e->data.scalar.length == 2 && memcmp(e->data.scalar.value, "<<", 2) == 0;
 }
 
 static int repeated(struct reader *r, struct str key, size_t line)
 {
-    return err_set(r->err, ERR_BAD_REQUEST, "yaml: unmarshal errors:\n  line %zu: key \"" STR_FMT "\" already set in map", line,
-                   STR_ARG(key));
+    return err_set(r->err, ERR_BAD_REQUEST,
+                   "yaml: unmarshal errors:\n  line %zu: key \"" STR_FMT "\" already set in map", line, STR_ARG(key));
 }
 
 /* One key with its value; 1 = the map has ended. */
@@ -399,7 +410,10 @@ static struct doc *mapping(struct reader *r)
         ;
     if (rc < 0)
         return NULL;
-    return !merges->n || merge_members(r, obj, merges) ? obj : NULL;
+    doc_foreach (merges, m)
+        if (!merge_members(r, obj, m))
+            return NULL;
+    return obj;
 }
 
 static struct doc *container(struct reader *r, const yaml_event_t *e)
