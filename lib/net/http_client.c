@@ -268,6 +268,19 @@ static size_t take_body(char *p, size_t size, size_t n, void *user)
     return 0; /* ends the transfer */
 }
 
+/* A kept connection that the server closed while the request was on its way: nothing came back. Only what may be asked
+ * twice is asked again; curl itself repeats some of these cases, but not a reset. */
+static bool died_in_the_pool(CURL *easy, CURLcode rc, const struct http_client_request *r,
+                             const struct http_exchange *x)
+{
+    long connects = 1;
+    bool repeatable = !r->method || strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
+
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+    return (rc == CURLE_RECV_ERROR || rc == CURLE_SEND_ERROR || rc == CURLE_GOT_NOTHING) && connects == 0 &&
+           repeatable && x->status == 0 && x->headers.len == 0;
+}
+
 static int perform(CURL *easy, const struct http_client_request *r, struct http_exchange *x,
                    struct http_client_response *ret, bool *ret_clean, struct err *err)
 {
@@ -276,6 +289,11 @@ static int perform(CURL *easy, const struct http_client_request *r, struct http_
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &sink);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(r->timeout_ms ? r->timeout_ms : 30000));
     CURLcode rc = curl_easy_perform(easy);
+    if (died_in_the_pool(easy, rc, r, x)) {
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        rc = curl_easy_perform(easy);
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L);
+    }
     ret->status = x->status;
     ret->headers = x->headers;
     buf_init(&x->headers, 0);
