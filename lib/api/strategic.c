@@ -187,10 +187,11 @@ static struct doc *reorder(struct merge *s, struct doc *merged, const struct ind
                            const char *merge_key)
 {
     size_t n = merged->n, n_own = 0, n_server = 0, i = 0, j = 0;
-    struct item *items = n ? arena_calloc(s->a, 2 * n, sizeof(*items)) : NULL, *own = items, *others = items + n;
+    struct item *own = n ? arena_calloc(s->a, 2 * n, sizeof(*own)) : NULL;
 
-    if (!items)
+    if (!own)
         return merged;
+    struct item *others = own + n;
     doc_foreach (merged, e) {
         struct str id = identity(s, e, merge_key);
         struct item it = {e, index_get(order, id), index_get(server, id), i++};

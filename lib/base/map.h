@@ -41,7 +41,7 @@ static inline void *map_gets(const struct map *m, const char *key)
 
 static inline struct map_entry *map_next(const struct map *m, struct map_entry *e)
 {
-    struct map_entry *end = m->slots + m->cap;
+    struct map_entry *end = m->cap ? m->slots + m->cap : NULL;
     for (e = e ? e + 1 : m->slots; e && e < end; e++)
         if (e->key)
             return e;
