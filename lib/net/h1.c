@@ -482,7 +482,7 @@ static void body_consumed(struct exchange *ex, size_t n)
 static void eof(struct conn *c)
 {
     struct h1 *h = c->state;
-    if (h->state == H1_BODY || (h->ex && h->ex->ops))
+    if (h->state == H1_BODY || (h->ex && (h->ex->ops || h->ex->on_gone)))
         conn_close(c); /* a request cut off, or a watcher that has left */
     else if (h->state == H1_WAIT)
         h->keep_alive = false;
@@ -493,7 +493,7 @@ static void eof(struct conn *c)
 static void hangup(struct conn *c)
 {
     struct h1 *h = c->state;
-    if (h->ex && h->ex->ops)
+    if (h->ex && (h->ex->ops || h->ex->on_gone))
         conn_close(c);
 }
 
