@@ -38,6 +38,7 @@
 #define LIMIT_CONTROL_FRAMES 1000       /* HTTP/2 frames a second that carry nothing */
 #define LIMIT_TUNNEL_WINDOW (256 * KIB) /* of an upgraded connection, what arrives ahead of its consumer */
 #define LIMIT_TUNNEL_BUFFER (4 * MIB)   /* ... what may wait to be written */
+#define LIMIT_PROXY_STREAMS 500         /* streamed answers passed on at a time, a thread each */
 #define LIMIT_WATCH_BACKLOG 4096        /* events a slow watcher may lag behind before its watch is closed */
 #define LIMIT_WATCHES_PER_CONN LIMIT_H2_STREAMS
 
