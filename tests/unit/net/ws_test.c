@@ -100,10 +100,10 @@ static void test_bad_frames(void **state)
         size_t n;
         uint8_t code; /* of 1000 + */
     } table[] = {
-        {"\x81\x04text", 6, 2},                        /* not masked */
-        {"\x83\x80\0\0\0\0", 6, 2},                    /* reserved opcode */
-        {"\xc1\x81\0\0\0\0a", 7, 2},                   /* reserved bit */
-        {"\x81\x81\0\0\0\0\xff", 7, 7},                /* no UTF-8 */
+        {"\x81\x04text", 6, 2},                         /* not masked */
+        {"\x83\x80\0\0\0\0", 6, 2},                     /* reserved opcode */
+        {"\xc1\x81\0\0\0\0a", 7, 2},                    /* reserved bit */
+        {"\x81\x81\0\0\0\0\xff", 7, 7},                 /* no UTF-8 */
         {"\x82\xff\0\0\0\0\0\x10\0\0\0\0\0\0x", 15, 9}, /* a message of 1 MiB announced: more than we take */
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
