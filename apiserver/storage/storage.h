@@ -34,7 +34,8 @@ struct storage_watch;
 struct storage_object {
     /* Read only. key and value are NUL-terminated behind n. For a DELETED event, the last value with the revision of
      * the deletion. */
-    int64_t mod_revision, create_revision;
+    int64_t mod_revision;
+    int64_t create_revision; /* 0 in the result of an update */
     struct str key, value;
 };
 
@@ -109,11 +110,11 @@ void storage_when_current(struct storage *s, storage_current_fn fn, void *user);
 int storage_get(struct storage *s, struct str key, enum storage_at at, int64_t revision, struct storage_object **ret,
                 struct err *err) MUST_CHECK;
 
-/* May look at slots and fill them. Runs under a lock: no call back into the storage, no blocking. */
+/* May look at slots and fill them. For watches it runs under a lock: no call back into the storage, no blocking. */
 typedef bool (*storage_match_fn)(void *user, const struct storage_object *o);
 
 struct storage_list_options {
-    struct str prefix; /* "/registry/pods/" or "/registry/pods/default/" */
+    struct str prefix; /* "/registry/pods/" or "/registry/pods/default/": within one resource */
     enum storage_at at;
     int64_t revision;
     size_t limit;              /* objects that match; 0 = all */
@@ -130,8 +131,8 @@ struct storage_list {
     int64_t remaining;    /* remainingItemCount; -1 = not known (a selector is set) or last page */
 };
 
-/* *ret is written on success only. ERR_EXPIRED with a continue token: err->detail, when not NULL, is the C string of a
- * token that goes on inconsistently; it lives in the calling thread until its next list. */
+/* Release *ret in every case: when it fails the list is empty. But on ERR_EXPIRED with a continue token it may hold a
+ * continue_token that goes on inconsistently, with what is there now. */
 int storage_list(struct storage *s, const struct storage_list_options *options, struct storage_list *ret,
                  struct err *err) MUST_CHECK;
 void storage_list_release(struct storage_list *l);
@@ -179,13 +180,16 @@ struct storage_watch_options {
     size_t backlog;         /* events it may lag behind (beyond the initial state); 0 = LIMIT_WATCH_BACKLOG */
     storage_match_fn match; /* NULL = all; called on the cache's thread, must live as long as the watch */
     void *user;
-    /* There is something for storage_watch_next: never blocks, on any thread, may come once too often. NULL = the
-     * watcher polls or blocks in storage_watch_wait. */
+    /* There is something for storage_watch_next, after it had nothing: must not block, comes on any thread, may come
+     * once too often. It does not come for what was there when storage_watch returned: call storage_watch_next first.
+     * NULL = the watcher polls or blocks in storage_watch_wait. */
     void (*wake)(void *wake_user);
     void *wake_user;
 };
 
-/* ERR_EXPIRED when the history does not reach back to `revision`. Blocks only until the cache is loaded. */
+/* ERR_EXPIRED when the history does not reach back to `revision` (straight on etcd this comes as an ERROR event). With
+ * initial_events and a revision that has not come yet: ERR_TIMEOUT. Blocks only until the cache is loaded: who wants
+ * the state to be the most recent calls storage_when_current first. Bookmarks come from the cache only. */
 int storage_watch(struct storage *s, const struct storage_watch_options *options, struct storage_watch **ret,
                   struct err *err) MUST_CHECK;
 /* Never blocks. True: *ret is the next event, and ret->obj (a reference) is the caller's to unref. */
