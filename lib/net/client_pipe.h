@@ -22,7 +22,9 @@ struct client_pipe *client_pipe_new(struct loop *l, struct http_client_tunnel *t
                                     void *ctx, struct err *err) MUST_CHECK;
 bool client_pipe_write(struct client_pipe *p, struct str data); /* copies; false = full, wait for on_writable */
 void client_pipe_pause(struct client_pipe *p, bool paused);     /* stop reading: back-pressure */
-void client_pipe_shutdown(struct client_pipe *p);               /* ends our direction behind what is buffered */
-struct client_pipe *client_pipe_free(struct client_pipe *p);    /* legal in its callbacks; returns NULL; accepts NULL */
+/* Ends the connection (both directions: the protocols we carry know no half-close of TCP) behind what is buffered;
+ * on_eof follows. */
+void client_pipe_shutdown(struct client_pipe *p);
+struct client_pipe *client_pipe_free(struct client_pipe *p); /* legal in its callbacks; returns NULL; accepts NULL */
 
 #endif

@@ -17,11 +17,17 @@
  * the caller can answer. */
 int http_proxy_upgrade(struct http_request *r, struct http_client *c, const char *path, struct err *err) MUST_CHECK;
 
-/* The same for a plain GET whose answer may go on for long (container logs): streams the body. A status of 400 or more
- * is not passed on but returned as an error with the body's text (at most 1 KiB) as its message. max streams are
- * bounded by LIMIT_PROXY_STREAMS of the process: past it ERR_TOO_MANY_REQUESTS. Worker thread. headers are added to the
- * answer; Content-Type is the other side's. */
-int http_proxy_stream(struct http_request *r, struct http_client *c, const char *path,
+/* Answers that may go on for long (container logs), a thread each; the context bounds and waits for them. */
+struct http_proxy;
+struct http_proxy *http_proxy_new(size_t max_streams); /* 0 = LIMIT_PROXY_STREAMS */
+/* After the HTTP server has stopped: waits for the threads. Returns NULL; accepts NULL. */
+struct http_proxy *http_proxy_free(struct http_proxy *p);
+
+/* A plain GET whose body is streamed to the client. A status of 400 or more is not passed on but returned as an error
+ * with the body's text (cut at 1 KiB) as its message; past the bound of streams it is ERR_TOO_MANY_REQUESTS. headers
+ * are added to the answer; its Content-Type is the other side's. Blocks until the answer begins: a worker thread.
+ * Results as above. */
+int http_proxy_stream(struct http_proxy *p, struct http_request *r, struct http_client *c, const char *path,
                       const struct http_header *headers, size_t n, struct err *err) MUST_CHECK;
 
 #endif
