@@ -2,7 +2,7 @@
  * printers.h - objects as rows of a meta.k8s.io Table, as `kubectl get` asks for them.
  *
  * Column definitions of every served resource come from one generated table; everyday kinds have a function that
- * computes the cells from the object's document tree, all others print Name and Created At. Pure functions: the time
+ * computes the cells from the object's document tree; a cell without a rule is empty. Pure functions: the time
  * comes in as an argument (wall clock, nanoseconds), nothing is fetched. Results live in the arena; string cells may be
  * views of the object's tree.
  */
@@ -20,8 +20,6 @@ struct printer {
     const char *group, *resource; /* resource without a version: columns are the same in every version */
     const struct printer_column *columns;
     size_t n_columns;
-    /* Appends the cells of obj in column order. */
-    void (*cells)(struct arena *a, const struct doc *obj, int64_t now_ns, struct doc *cells);
 };
 
 /* The printer of a resource ("apps", "deployments"); "deployments/scale" for a Scale. Never NULL: the default printer
