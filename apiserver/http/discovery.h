@@ -17,5 +17,6 @@ int discovery_api(struct request *r, struct err *err);     /* /api */
 int discovery_apis(struct request *r, struct err *err);    /* /apis */
 int discovery_group(struct request *r, struct err *err);   /* /apis/GROUP */
 int discovery_version(struct request *r, struct err *err); /* /api/v1, /apis/GROUP/VERSION */
+int openapi_handle(struct request *r, struct err *err);    /* /openapi/v2, /openapi/v3 and below */
 
 #endif

@@ -50,6 +50,15 @@ static const struct {
     {"certificatesigningrequests", "approval", "update", {verb_update, WRITE}},
     {"certificatesigningrequests", "approval", "patch", {verb_patch, WRITE}},
     {"serviceaccounts", "token", "create", {sub_token, WRITE}},
+#ifdef WITH_STREAMING
+    {"pods", "log", "get", {sub_log, ROUTE_LONG}},
+    {"pods", "exec", "get", {sub_exec, ROUTE_LONG}},
+    {"pods", "exec", "create", {sub_exec, ROUTE_LONG}},
+    {"pods", "attach", "get", {sub_attach, ROUTE_LONG}},
+    {"pods", "attach", "create", {sub_attach, ROUTE_LONG}},
+    {"pods", "portforward", "get", {sub_port_forward, ROUTE_LONG}},
+    {"pods", "portforward", "create", {sub_port_forward, ROUTE_LONG}},
+#endif
 };
 
 /* Resources that are answered without a store. */
@@ -167,6 +176,8 @@ static const struct {
     {"/api", BELOW, {discovery_version, ROUTE_INLINE}},
     {"/apis", EXACT, {discovery_apis, ROUTE_INLINE}},
     {"/apis", BELOW, {discovery_group, ROUTE_INLINE}},
+    {"/openapi/v2", EXACT, {openapi_handle, 0}},
+    {"/openapi/v3", BELOW, {openapi_handle, 0}},
     {"/.well-known/openid-configuration", EXACT, {openid_configuration, 0}},
     {"/openid/v1/jwks", EXACT, {openid_jwks, 0}},
 };

@@ -13,6 +13,10 @@ int sub_binding(struct request *r, struct err *err); /* POST pods/NAME/binding a
 int sub_eviction(struct request *r, struct err *err);
 int sub_token(struct request *r, struct err *err);
 int review_create(struct request *r, struct err *err); /* tokenreviews, subjectaccessreviews ... */
+int sub_log(struct request *r, struct err *err);
+int sub_exec(struct request *r, struct err *err);
+int sub_attach(struct request *r, struct err *err);
+int sub_port_forward(struct request *r, struct err *err);
 int component_statuses(struct request *r, struct err *err);
 int openid_configuration(struct request *r, struct err *err);
 int openid_jwks(struct request *r, struct err *err);

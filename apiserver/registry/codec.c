@@ -24,8 +24,11 @@ static int decode_value(const struct resource *res, struct arena *a, struct str 
     return json_parse(a, value, NULL, ret, err);
 }
 
+/* An object that is in no store (a dry run) has none. */
 static void set_revision(struct arena *a, struct doc *obj, int64_t revision)
 {
+    if (!revision)
+        return;
     struct doc *meta = meta_need(a, obj);
     struct doc *text = doc_printf(a, "%lld", (long long)revision);
     if (meta && text)
