@@ -28,6 +28,12 @@ struct kube_client_options {
 /* Does not connect yet. The configuration is copied. */
 int kube_client_new(const struct kubeconfig *config, const struct kube_client_options *o, struct kube_client **ret,
                     struct err *err) MUST_CHECK;
+/* A client that acts as a service account (as --use-service-account-credentials wants it): its tokens come from
+ * TokenRequests that `parent` makes when they are needed and before they end; an account that does not exist is made.
+ * config: the server; its credentials are not used. parent must outlive it. */
+int kube_client_new_account(const struct kubeconfig *config, const struct kube_client_options *o,
+                            struct kube_client *parent, const char *ns, const char *account, struct kube_client **ret,
+                            struct err *err) MUST_CHECK;
 struct kube_client *kube_client_free(struct kube_client *c); /* no request may be running; returns NULL, accepts NULL */
 static inline void kube_client_freep(struct kube_client **c)
 {

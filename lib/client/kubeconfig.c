@@ -48,10 +48,8 @@ static char *path_in(const char *folder, struct str path)
 static int pem_of(const struct doc *d, const char *key, const char *folder, char **ret, struct err *err)
 {
     _cleanup_(buf_releasep) struct buf b = BUF_INIT(LIMIT_SMALL_FILE);
-    char data_key[64];
+    _cleanup_(freep) char *data_key = xasprintf("%s-data", key);
 
-    str_copy(data_key, sizeof(data_key), str_of(key));
-    strcat(data_key, "-data");
     struct str data = doc_str(doc_get(d, data_key)), file = doc_str(doc_get(d, key));
     if (data.n) {
         if (!base64_decode(&b, data))

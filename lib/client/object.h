@@ -80,8 +80,7 @@ static inline void kube_objects_releasep(struct kube_objects *l)
     kube_objects_release(l);
 }
 #define kube_objects_foreach(l, it)                                                                                    \
-    for (size_t it##_i = 0; it##_i < (l)->n; it##_i++)                                                                 \
-        for (struct kube_object *it = (l)->v[it##_i]; it; it = NULL)
+    for (struct kube_object **it##_p = (l)->v, *it; it##_p < (l)->v + (l)->n && (it = *it##_p); it##_p++)
 
 /* A shallow copy of a message in the arena, to be changed; aborts when the arena is full (sync arenas are generous). */
 void *kube_copy(struct arena *a, const void *msg, size_t size);

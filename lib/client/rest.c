@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "client/wire.h"
 
@@ -19,7 +20,10 @@ struct kube_client {
     struct http_client *http;
     int timeout_ms;
     char *token_file;
-    pthread_mutex_t lock; /* guards the two below */
+    struct kube_client *parent; /* asks for our tokens; NULL = the kubeconfig's credentials are ours */
+    char *account_ns, *account;
+    int64_t token_until;  /* mono: when to ask for the next one */
+    pthread_mutex_t lock; /* guards the token's times */
     int64_t token_checked;
     struct timespec token_mtime;
 };
@@ -77,23 +81,105 @@ struct kube_client *kube_client_free(struct kube_client *c)
         return NULL;
     http_client_free(c->http);
     free(c->token_file);
+    free(c->account_ns);
+    free(c->account);
     pthread_mutex_destroy(&c->lock);
     free(c);
     return NULL;
 }
 
+/* --- tokens --- */
+
+#define TOKEN_LIFE_S 3600
+#define TOKEN_RETRY_NS NS_PER_S
+
+int kube_client_new_account(const struct kubeconfig *config, const struct kube_client_options *o,
+                            struct kube_client *parent, const char *ns, const char *account, struct kube_client **ret,
+                            struct err *err)
+{
+    const struct kubeconfig bare = {.server = config->server,
+                                    .server_name = config->server_name,
+                                    .insecure = config->insecure,
+                                    .ca_pem = config->ca_pem};
+    struct kube_client *c;
+
+    if (kube_client_new(&bare, o, &c, err) < 0)
+        return -1;
+    c->parent = parent;
+    c->account_ns = xstrdup(ns);
+    c->account = xstrdup(account);
+    *ret = c;
+    return 0;
+}
+
+static int make_account(const struct kube_client *c, struct err *err)
+{
+    Metav1__ObjectMeta m = METAV1__OBJECT_META__INIT;
+    Corev1__ServiceAccount sa = COREV1__SERVICE_ACCOUNT__INIT;
+
+    m.name = c->account, m.namespace_ = c->account_ns;
+    sa.metadata = &m;
+    int r = kube_create(c->parent, &kube_service_accounts, c->account_ns, &sa.base, NULL, err);
+    return r < 0 && err->code == ERR_ALREADY_EXISTS ? 0 : r;
+}
+
+static int ask_for_token(const struct kube_client *c, char **ret, struct err *err)
+{
+    const struct kube_token_request q = {
+        .ns = c->account_ns, .service_account = c->account, .expiration_s = TOKEN_LIFE_S};
+    int64_t expires;
+
+    if (kube_token(c->parent, &q, ret, &expires, err) == 0)
+        return 0;
+    if (err->code != ERR_NOT_FOUND)
+        return -1;
+    err_clear(err);
+    if (make_account(c, err) < 0)
+        return -1;
+    err_clear(err);
+    return kube_token(c->parent, &q, ret, &expires, err);
+}
+
+/* Under the lock: requests of this client wait, for without a token they would fail anyway. */
+static void renew_account_token(struct kube_client *c, int64_t now)
+{
+    struct err err = ERR_INIT;
+    char *token = NULL;
+
+    if (now < c->token_until)
+        return;
+    if (ask_for_token(c, &token, &err) < 0) {
+        log_warn("no token for the service account", LOG_S("account", c->account), LOG_ERR(&err));
+        c->token_until = now + TOKEN_RETRY_NS;
+        return;
+    }
+    http_client_set_token(c->http, token);
+    explicit_bzero(token, strlen(token));
+    free(token);
+    c->token_until = now + (int64_t)TOKEN_LIFE_S * 4 / 5 * NS_PER_S;
+}
+
+static void check_token_file(struct kube_client *c, int64_t now)
+{
+    struct err ignored = ERR_INIT; /* the old token is tried on: the server says what is wrong with it */
+
+    if (now - c->token_checked <= TOKEN_CHECK_NS)
+        return;
+    c->token_checked = now;
+    (void)!read_token(c, &ignored);
+}
+
 struct http_client *rest_http(struct kube_client *c)
 {
-    if (c->token_file) {
-        struct err ignored = ERR_INIT; /* the old token is tried on: the server says what is wrong with it */
-        pthread_mutex_lock(&c->lock);
-        int64_t now = clock_mono(&clock_system);
-        if (now - c->token_checked > TOKEN_CHECK_NS) {
-            c->token_checked = now;
-            (void)!read_token(c, &ignored);
-        }
-        pthread_mutex_unlock(&c->lock);
-    }
+    if (!c->token_file && !c->parent)
+        return c->http;
+    pthread_mutex_lock(&c->lock);
+    int64_t now = clock_mono(&clock_system);
+    if (c->parent)
+        renew_account_token(c, now);
+    else
+        check_token_file(c, now);
+    pthread_mutex_unlock(&c->lock);
     return c->http;
 }
 

@@ -1,0 +1,178 @@
+/* controller-manager: keeps what is there in step with what is wanted. Everything it knows is in the API server. */
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "client/leader.h"
+#include "controllers/run.h"
+
+#include <stdio.h>
+
+static struct controllers_options arg = {
+    .leader_elect = true,
+    .lease_duration = 15 * NS_PER_S,
+    .renew_deadline = 10 * NS_PER_S,
+    .retry_period = 2 * NS_PER_S,
+    .lease_name = "kube-controller-manager",
+    .lease_namespace = "kube-system",
+    .deployment_syncs = 5,
+    .replicaset_syncs = 5,
+    .gc_syncs = 20,
+    .namespace_syncs = 10,
+    .endpoint_syncs = 5,
+    .endpointslice_syncs = 5,
+    .one_sync = 1,
+    .max_endpoints_per_slice = 100,
+    .node_monitor_period = 5 * NS_PER_S,
+    .node_monitor_grace = 50 * NS_PER_S,
+    .node_startup_grace = 60 * NS_PER_S,
+    .node_eviction_rate = "0.1",
+    .node_syncs = 4,
+    .taint_syncs = 8,
+    .terminated_pod_threshold = 12500,
+};
+static const char *arg_logging = "text";
+static int64_t arg_v;
+
+/* Flags of upstream's program that mean nothing here: taken, so that its command lines work. */
+static struct {
+    const char *text;
+    bool yes;
+    int64_t number, duration;
+    bool allocate_cidrs;
+} unused;
+
+#define SYNCS(flag_name, field, what)                                                                                  \
+    {                                                                                                                  \
+        FLAG_INT, flag_name, &arg.field, "N", what, 1, 200                                                             \
+    }
+#define IGNORED_TEXT(flag_name)                                                                                        \
+    {                                                                                                                  \
+        FLAG_STRING, flag_name, &unused.text, "VALUE", "accepted, without effect", 0, 0                                \
+    }
+#define IGNORED_BOOL(flag_name)                                                                                        \
+    {                                                                                                                  \
+        FLAG_BOOL, flag_name, &unused.yes, NULL, "accepted, without effect", 0, 0                                      \
+    }
+#define IGNORED_DURATION(flag_name)                                                                                    \
+    {                                                                                                                  \
+        FLAG_DURATION, flag_name, &unused.duration, "DURATION", "accepted, without effect", 0, 0                       \
+    }
+
+static const struct flag table[] = {
+    {FLAG_SECTION, "General", NULL, NULL, NULL, 0, 0},
+    {FLAG_STRING, "kubeconfig", &arg.kubeconfig, "FILE", "how to reach the API server; default: in the cluster", 0, 0},
+    {FLAG_LIST, "controllers", &arg.controllers, "NAMES", "which to run: *, name, -name (default *)", 0, 0},
+    {FLAG_BOOL, "use-service-account-credentials", &arg.use_service_account_credentials, NULL,
+     "each controller acts as its own service account", 0, 0},
+    {FLAG_STRING, "logging-format", &arg_logging, "FORMAT", "text or json", 0, 0},
+    {FLAG_INT, "v", &arg_v, "N", "4 and above: debug lines too", 0, 10},
+    {FLAG_SECTION, "Leader election", NULL, NULL, NULL, 0, 0},
+    {FLAG_BOOL, "leader-elect", &arg.leader_elect, NULL, "work only while holding the lease (default true)", 0, 0},
+    {FLAG_DURATION, "leader-elect-lease-duration", &arg.lease_duration, "DURATION", "default 15s", 0, 0},
+    {FLAG_DURATION, "leader-elect-renew-deadline", &arg.renew_deadline, "DURATION", "default 10s", 0, 0},
+    {FLAG_DURATION, "leader-elect-retry-period", &arg.retry_period, "DURATION", "default 2s", 0, 0},
+    {FLAG_STRING, "leader-elect-resource-name", &arg.lease_name, "NAME", "default kube-controller-manager", 0, 0},
+    {FLAG_STRING, "leader-elect-resource-namespace", &arg.lease_namespace, "NAME", "default kube-system", 0, 0},
+    IGNORED_TEXT("leader-elect-resource-lock"),
+    {FLAG_SECTION, "Controllers", NULL, NULL, NULL, 0, 0},
+    SYNCS("concurrent-deployment-syncs", deployment_syncs, "deployments at a time (default 5)"),
+    SYNCS("concurrent-replicaset-syncs", replicaset_syncs, "replica sets at a time (default 5)"),
+    SYNCS("concurrent-gc-syncs", gc_syncs, "objects the garbage collector works on at a time (default 20)"),
+    SYNCS("concurrent-namespace-syncs", namespace_syncs, "namespaces at a time (default 10)"),
+    SYNCS("concurrent-endpoint-syncs", endpoint_syncs, "Endpoints at a time (default 5)"),
+    SYNCS("concurrent-service-endpoint-syncs", endpointslice_syncs, "services' slices at a time (default 5)"),
+    {FLAG_INT, "max-endpoints-per-slice", &arg.max_endpoints_per_slice, "N", "default 100", 1, 1000},
+    {FLAG_DURATION, "node-monitor-period", &arg.node_monitor_period, "DURATION", "default 5s", 0, 0},
+    {FLAG_DURATION, "node-monitor-grace-period", &arg.node_monitor_grace, "DURATION",
+     "a node silent for longer is not ready (default 50s)", 0, 0},
+    {FLAG_DURATION, "node-startup-grace-period", &arg.node_startup_grace, "DURATION",
+     "the same for a new node (default 1m)", 0, 0},
+    {FLAG_STRING, "node-eviction-rate", &arg.node_eviction_rate, "RATE",
+     "nodes a second whose pods are evicted (default 0.1)", 0, 0},
+    {FLAG_INT, "terminated-pod-gc-threshold", &arg.terminated_pod_threshold, "N",
+     "finished pods that may stay before the oldest go (default 12500; 0: all stay)", 0, INT32_MAX},
+    {FLAG_STRING, "root-ca-file", &arg.root_ca_file, "FILE", "CA that goes into every namespace as kube-root-ca.crt", 0,
+     0},
+    {FLAG_STRING, "service-account-private-key-file", &arg.service_account_key_file, "FILE",
+     "accepted: tokens are made by the API server", 0, 0},
+    {FLAG_SECTION, "Of upstream's program, without effect here", NULL, NULL, NULL, 0, 0},
+    {FLAG_BOOL, "allocate-node-cidrs", &unused.allocate_cidrs, NULL, "pod networks are the nodes' own matter", 0, 0},
+    IGNORED_TEXT("authentication-kubeconfig"),
+    IGNORED_TEXT("authorization-kubeconfig"),
+    IGNORED_TEXT("bind-address"),
+    IGNORED_TEXT("cert-dir"),
+    IGNORED_TEXT("client-ca-file"),
+    IGNORED_TEXT("cloud-provider"),
+    IGNORED_TEXT("cluster-cidr"),
+    IGNORED_TEXT("cluster-name"),
+    IGNORED_TEXT("cluster-signing-cert-file"),
+    IGNORED_TEXT("cluster-signing-key-file"),
+    IGNORED_DURATION("cluster-signing-duration"),
+    IGNORED_TEXT("feature-gates"),
+    IGNORED_TEXT("kube-api-burst"),
+    IGNORED_TEXT("kube-api-content-type"),
+    IGNORED_TEXT("kube-api-qps"),
+    IGNORED_DURATION("min-resync-period"),
+    IGNORED_TEXT("node-cidr-mask-size"),
+    IGNORED_BOOL("profiling"),
+    IGNORED_TEXT("requestheader-client-ca-file"),
+    IGNORED_TEXT("secure-port"),
+    IGNORED_TEXT("service-cluster-ip-range"),
+    IGNORED_TEXT("tls-cert-file"),
+    IGNORED_TEXT("tls-private-key-file"),
+};
+
+static const struct flags flags = {.program = "controller-manager",
+                                   .about = "Runs the controllers of a cluster against its API server.",
+                                   .version = CORACLE_VERSION,
+                                   .table = table,
+                                   .n = ARRAY_LEN(table)};
+
+static void lead(void *ctx, struct stop *lost)
+{
+    controllers_run(ctx, lost);
+}
+
+static int run(struct stop *stop, struct err *err)
+{
+    _cleanup_(kubeconfig_freep) struct kubeconfig *config = NULL;
+    _cleanup_(kube_client_freep) struct kube_client *client = NULL;
+    _cleanup_(buf_releasep) struct buf ca = BUF_INIT(LIMIT_SMALL_FILE);
+    struct kube_client_options co = {.user_agent = "controller-manager/" CORACLE_VERSION};
+
+    if (arg.root_ca_file) {
+        if (file_read(arg.root_ca_file, &ca, err) < 0)
+            return err_wrap(err, "--root-ca-file");
+        arg.root_ca_pem = ca.data;
+    }
+    if (kubeconfig_load(arg.kubeconfig, NULL, &config, err) < 0 || kube_client_new(config, &co, &client, err) < 0)
+        return -1;
+    struct controllers_run r = {&arg, config, co.user_agent, client};
+    if (!arg.leader_elect) {
+        controllers_run(&r, stop);
+        return 0;
+    }
+    struct leader_options lo = {.ns = arg.lease_namespace,
+                                .name = arg.lease_name,
+                                .lease_duration_ns = arg.lease_duration,
+                                .renew_deadline_ns = arg.renew_deadline,
+                                .retry_period_ns = arg.retry_period};
+    return leader_run(client, &lo, stop, lead, &r, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = ERR_INIT;
+
+    flags_parse_or_exit(&flags, argc, argv);
+    log_setup("controller-manager", arg_v >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg_logging, "json") == 0);
+    struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */
+    stop_on_signals(stop);
+    if (unused.allocate_cidrs)
+        log_warn("--allocate-node-cidrs has no effect");
+    if (run(stop, &err) < 0) {
+        log_error("ends", LOG_ERR(&err));
+        return 1;
+    }
+    return 0;
+}
