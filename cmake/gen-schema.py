@@ -23,10 +23,11 @@ def c_string(s):
 
 def name_hash(name):
     """schema_hash() of lib/api/schema.c."""
-    h = 2166136261
-    for b in name.encode():
-        h = ((h ^ b) * 16777619) & 0xFFFFFFFF
-    return h ^ (h >> 15)
+    b = name.encode()
+    if not b:
+        return 0
+    h = len(b) + b[0] * 31 + b[len(b) // 2] * 1009 + b[-1] * 8191 + b[len(b) // 4] * 131
+    return h ^ (h >> 7)
 
 
 class Field:

@@ -62,8 +62,18 @@ struct doc *doc_number(struct arena *a, struct str text)
 
 struct doc *doc_int(struct arena *a, int64_t v)
 {
-    char *s = arena_printf(a, "%lld", (long long)v);
-    return s ? doc_number(a, str_of(s)) : NULL;
+    char text[24], *p = text + sizeof(text); /* by hand: many numbers pass here when objects are read from storage */
+    uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+    do
+        *--p = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0)
+        *--p = '-';
+    struct doc *d = new_text(a, DOC_NUMBER, arena_str(a, str_n(p, (size_t)(text + sizeof(text) - p))));
+    if (d)
+        d->flags = DOC_F_INT;
+    return d;
 }
 
 struct doc *doc_string(struct arena *a, struct str s)

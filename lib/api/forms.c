@@ -93,12 +93,19 @@ static struct doc *time_doc(struct arena *a, int64_t seconds, int32_t nanos, boo
     int64_t year = yoe + era * 400 + (month <= 2);
     if (year < 0 || year > 9999)
         return NULL;
-    int n = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, (int)month, (int)day,
-                     (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+    const int parts[] = {(int)year / 100,    (int)year % 100,       (int)month,      (int)day,
+                         (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60)};
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        text[n++] = (char)('0' + parts[i] / 10);
+        text[n++] = (char)('0' + parts[i] % 10);
+        if (i > 0 && i + 1 < ARRAY_LEN(parts)) /* 20 06-01-02T15:04:05 */
+            text[n++] = "--T::"[i - 1];
+    }
     if (micro)
-        n += snprintf(text + n, sizeof(text) - (size_t)n, ".%06d", nanos / 1000);
+        n += (size_t)snprintf(text + n, sizeof(text) - n, ".%06d", nanos / 1000);
     text[n++] = 'Z';
-    return doc_string_copy(a, str_n(text, (size_t)n));
+    return doc_string_copy(a, str_n(text, n));
 }
 
 /* Go reads MicroTime with exactly six digits of fraction. */
