@@ -19,7 +19,8 @@ static const struct plugin {
 } PLUGINS[] = {
     {"AlwaysAdmit", false, 0, NULL, NULL},
     {"NamespaceAutoProvision", false, 0, NULL, NULL},
-    {"NamespaceLifecycle", true, ADMIT_CREATE | ADMIT_UPDATE | ADMIT_DELETE, NULL, namespace_lifecycle},
+    {"NamespaceLifecycle", true, ADMIT_CREATE | ADMIT_UPDATE | ADMIT_DELETE, namespace_lifecycle,
+     namespace_lifecycle_delete},
     {"NamespaceExists", false, 0, NULL, NULL},
     {"LimitPodHardAntiAffinityTopology", false, 0, NULL, NULL},
     {"LimitRanger", true, 0, NULL, NULL},

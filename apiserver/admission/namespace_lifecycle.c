@@ -29,11 +29,14 @@ int namespace_lifecycle(const struct admit *a, struct err *err)
 {
     const struct resource *namespaces = registry_resource("", "namespaces");
     struct doc *ns = NULL;
-    if (a->what == ADMIT_DELETE)
-        return admit_is(a, "namespaces") ? check_immortal(a, err) : 0;
     if (!a->op->res->namespaced || !namespaces)
         return 0;
     if (registry_get_live(a->op->registry, a->op->arena, namespaces, STR(""), a->op->ns, &ns, err) < 0)
         return -1;
     return a->what == ADMIT_CREATE ? check_terminating(a, ns, err) : 0;
+}
+
+int namespace_lifecycle_delete(const struct admit *a, struct err *err)
+{
+    return a->what == ADMIT_DELETE && admit_is(a, "namespaces") ? check_immortal(a, err) : 0;
 }

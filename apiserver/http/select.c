@@ -36,10 +36,7 @@ int selection_parse(struct request *r, struct selection *ret, struct err *err)
         return -1;
     if (field_selector_parse(r->arena, query_get(&r->query, "fieldSelector"), &s.fields, err) < 0 ||
         check_fields(r->res, s.fields, err) < 0)
-        return err_wrap(
-            err, "Unable to find \"%s\" that match label selector \"" STR_FMT "\", field selector \"" STR_FMT "\"",
-            "/" /* upstream prints its group/version, resource here */, STR_ARG(query_get(&r->query, "labelSelector")),
-            STR_ARG(query_get(&r->query, "fieldSelector")));
+        return -1;
     if (s.fields)
         (void)field_selector_requires(s.fields, STR("metadata.name"), &s.name);
     *ret = s;

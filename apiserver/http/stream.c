@@ -14,8 +14,7 @@
 
 static bool has_container(const struct doc *list, struct str name)
 {
-    doc_foreach(list, c)
-    {
+    doc_foreach (list, c) {
         if (str_eq(doc_str(doc_get(c, "name")), name))
             return true;
     }
@@ -26,8 +25,7 @@ static void write_names(struct buf *b, const struct doc *list)
 {
     const char *space = "";
     buf_putc(b, '[');
-    doc_foreach(list, c)
-    {
+    doc_foreach (list, c) {
         buf_printf(b, "%s" STR_FMT, space, STR_ARG(doc_str(doc_get(c, "name"))));
         space = " ";
     }
@@ -132,8 +130,8 @@ static int check_running(const struct doc *pod, struct err *err)
     struct str phase = doc_str(doc_path(pod, "status.phase"));
     if (!str_is(phase, "Succeeded") && !str_is(phase, "Failed"))
         return 0;
-    return err_set(err, ERR_BAD_REQUEST,
-                   "cannot exec into a container in a completed pod; current phase is " STR_FMT, STR_ARG(phase));
+    return err_set(err, ERR_BAD_REQUEST, "cannot exec into a container in a completed pod; current phase is " STR_FMT,
+                   STR_ARG(phase));
 }
 
 static int stream(struct request *r, bool with_container,

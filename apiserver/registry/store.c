@@ -224,6 +224,20 @@ static int check_uid(struct op *op, const struct doc *obj, const struct doc *old
                            STR_ARG(want), STR_ARG(have));
 }
 
+/* A patch may have changed what the object is called. */
+static int check_identity(struct op *op, const struct doc *obj, struct err *err)
+{
+    struct field_errors errs = field_errors_in(op->arena);
+    const struct field_path *meta = FIELD(NULL, "metadata");
+    struct str ns = meta_namespace(obj);
+    if (op->res->namespaced && ns.n && !str_eq(ns, op->ns))
+        return err_set(err, ERR_BAD_REQUEST,
+                       "the namespace of the provided object does not match the namespace sent on the request");
+    if (!str_eq(meta_name(obj), op->name))
+        field_immutable(&errs, FIELD(meta, "name"), doc_get(meta_of(obj), "name"));
+    return field_errors_to_err(&errs, group_of(op), str_of(op->res->kind), op->name, err);
+}
+
 static bool spec_changed(const struct doc *obj, const struct doc *old)
 {
     return !doc_same(doc_get(obj, "spec"), doc_get(old, "spec"));
@@ -273,8 +287,10 @@ static int write_update(struct op *op, struct doc *obj, const struct doc *old_do
         return 0;
     }
     if (gone_after_update(op, obj, old_doc)) {
-        if (storage_delete(op->registry->storage, old->key, old->mod_revision, ret, err) < 0)
+        _cleanup_(storage_object_unrefp) struct storage_object *last = NULL;
+        if (storage_delete(op->registry->storage, old->key, old->mod_revision, &last, err) < 0)
             return -1;
+        *ret = storage_object_new(old->key, buf_str(&value), old->create_revision, last->mod_revision);
         if (op->strategy->release)
             op->strategy->release(op, obj);
         return 0;
@@ -294,7 +310,7 @@ static int update_once(struct op *op, store_transform transform, void *ctx, cons
     struct reservation *held = NULL;
     int64_t want;
     if (codec_load(op->res, op->arena, stored, &old, err) < 0 || transform(ctx, op, old, &obj, err) < 0 ||
-        check_uid(op, obj, old, err) < 0 || wanted_version(op, obj, &want, err) < 0)
+        check_identity(op, obj, err) < 0 || check_uid(op, obj, old, err) < 0 || wanted_version(op, obj, &want, err) < 0)
         return -1;
     if (want && want != stored->mod_revision)
         return err_set(err, ERR_CONFLICT, "version");
