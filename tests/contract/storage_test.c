@@ -260,7 +260,7 @@ static void test_list(void **state)
 
 static void test_list_in_pages_is_one_snapshot(void **state)
 {
-    char name[8], token[1024];
+    char name[16], token[1024];
     for (int i = 0; i < 5; i++) {
         snprintf(name, sizeof name, "k%d", i);
         create(name, "old");
