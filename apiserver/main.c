@@ -20,6 +20,7 @@
 #include "apiserver/registry/service_alloc.h"
 #include "apiserver/server.h"
 #include "apiserver/storage/storage.h"
+#include "apiserver/streaming/streaming.h"
 #include "base/log.h"
 #include "net/http_server.h"
 #include "net/worker_pool.h"
@@ -162,6 +163,14 @@ static int open_tls(struct program *p, struct err *err)
 static int open_http(struct program *p, struct err *err)
 {
     const struct options *o = &p->options;
+    const struct streaming_options kubelets = {
+        .client_cert_file = or_null(o->kubelet_client_certificate),
+        .client_key_file = or_null(o->kubelet_client_key),
+        .ca_file = or_null(o->kubelet_certificate_authority),
+    };
+    p->server.streaming = streaming_new(&kubelets, err);
+    if (!p->server.streaming)
+        return -1;
     const struct worker_pool_options pool = {.name = "worker", .threads = (size_t)o->workers};
     p->server.workers = worker_pool_new(&pool, err);
     if (!p->server.workers)
@@ -218,6 +227,7 @@ static void stop(struct program *p)
     if (p->server.http)
         http_server_stop(p->server.http, STOP_GRACE_MS);
     p->server.workers = worker_pool_free(p->server.workers);
+    p->server.streaming = streaming_free(p->server.streaming);
     p->server.http = p->server.http ? http_server_free(p->server.http) : NULL;
     p->rbac_watch = rbac_watch_stop(p->rbac_watch);
     p->tls = tls_context_free(p->tls);

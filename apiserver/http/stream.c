@@ -69,7 +69,7 @@ static int find_kubelet(struct request *r, struct str node, struct streaming_tar
         names[i] = arena_strndup(r->arena, types->items[i].p, types->items[i].n);
     if (registry_get_live(r->server->registry, r->arena, registry_resource("", "nodes"), STR(""), node, &d, err) < 0)
         return -1;
-    return streaming_node_address(d, n ? names : NULL, n, ret, err);
+    return streaming_node_address(d, n ? names : NULL, n, r->arena, ret, err);
 }
 
 static int find_pod(struct request *r, struct doc **ret, struct err *err)
@@ -101,10 +101,12 @@ static int target_of(struct request *r, const struct doc *pod, bool with_contain
     return 0;
 }
 
-static int finished(struct request *r, int result, int status)
+/* Once it is handed over the request may end at any time: it is held while its metrics are taken. */
+static int finished(struct request *r, struct http_request *held, int result, int status)
 {
     if (result == 0)
         request_answered(r, status);
+    http_request_unref(held);
     return result;
 }
 
@@ -122,7 +124,9 @@ int sub_log(struct request *r, struct err *err)
     if (target_of(r, pod, true, &to, err) < 0)
         return -1;
     const struct http_header headers[] = {HTTP_HEADER("cache-control", "no-cache, private")};
-    return finished(r, streaming_log(r->server->streaming, r->http, &to, headers, ARRAY_LEN(headers), err), 200);
+    struct http_request *held = http_request_ref(r->http);
+    int rc = streaming_log(r->server->streaming, held, &to, headers, ARRAY_LEN(headers), err);
+    return finished(r, held, rc, 200);
 }
 
 static int check_running(const struct doc *pod, struct err *err)
@@ -142,7 +146,8 @@ static int stream(struct request *r, bool with_container,
     struct streaming_target to;
     if (find_pod(r, &pod, err) < 0 || check_running(pod, err) < 0 || target_of(r, pod, with_container, &to, err) < 0)
         return -1;
-    return finished(r, go(r->server->streaming, r->http, &to, err), 101);
+    struct http_request *held = http_request_ref(r->http);
+    return finished(r, held, go(r->server->streaming, held, &to, err), 101);
 }
 
 int sub_exec(struct request *r, struct err *err)

@@ -35,9 +35,9 @@ struct streaming_target {
 };
 
 /* Where a node's kubelet is: the first address of the preferred types (NULL = InternalIP, Hostname, InternalDNS,
- * ExternalDNS, ExternalIP) and status.daemonEndpoints.kubeletEndpoint.Port (else 10250). ERR_NOT_FOUND without one. The
- * host lives as long as the node. */
-int streaming_node_address(const struct doc *node, const char *const *types, size_t n_types,
+ * ExternalDNS, ExternalIP) and status.daemonEndpoints.kubeletEndpoint.Port (else 10250). ERR_INTERNAL without one. The
+ * host is in the arena. */
+int streaming_node_address(const struct doc *node, const char *const *types, size_t n_types, struct arena *arena,
                            struct streaming_target *ret, struct err *err) MUST_CHECK;
 
 /* The query is taken from r: command, stdin, stdout, stderr, tty. */

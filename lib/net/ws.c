@@ -73,7 +73,8 @@ static void pump(struct ws *ws)
         return;
     if (wslay_event_want_write(ws->w) && wslay_event_send(ws->w) != 0)
         ws->closing = true;
-    bool over = wslay_event_get_close_sent(ws->w) && wslay_event_get_close_received(ws->w);
+    /* behind our close frame nothing is read any more; the server lingers while the peer says its own */
+    bool over = wslay_event_get_close_sent(ws->w);
     if (over || ws->closing || (!wslay_event_want_read(ws->w) && !wslay_event_want_write(ws->w)))
         http_tunnel_close(ws->tunnel);
 }
