@@ -8,7 +8,7 @@
 #ifndef APISERVER_VALIDATION_VALIDATION_H
 #define APISERVER_VALIDATION_VALIDATION_H
 
-#include "api/doc.h"
+#include "api/fielderr.h"
 
 struct validation_request {
     struct arena *arena; /* for the errors */
@@ -18,11 +18,15 @@ struct validation_request {
     const char *subresource; /* "" for the object itself, "status", "binding", "resize" ... */
     bool namespaced;
     const struct doc *obj;
-    const struct doc *old; /* the stored object on update, NULL on create */
+    const struct doc *old;  /* the stored object on update, NULL on create */
+    bool forbid_privileged; /* --allow-privileged=false */
 };
 
 /* 0, or ERR_INVALID with upstream's message and causes (Status details in the arena): Pod "x" is invalid:
  * spec.containers: Required value */
 int validate_object(const struct validation_request *req, struct err *err) MUST_CHECK;
+
+/* The errors themselves. */
+void validate_errors(const struct validation_request *req, struct field_errors *ret);
 
 #endif
