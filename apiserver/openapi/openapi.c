@@ -1,5 +1,6 @@
 #include "apiserver/openapi/openapi.h"
 
+#include <malloc.h>
 #include <stdio.h>
 
 #include "api/json.h"
@@ -217,6 +218,8 @@ int openapi_serve(struct str path, struct str hash, struct str accept, struct st
         r = serve_group(str_from(path, 12), hash, if_none_match, version, &answer, err);
     else
         r = err_set(err, ERR_NOT_FOUND, "the server could not find the requested resource");
+    if (answer.body.len > MIB / 4) /* rare and large: give what it took back to the system, not to malloc */
+        malloc_trim(0);
     if (r < 0) {
         buf_release(&answer.body);
         return -1;
