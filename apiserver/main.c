@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apiserver/admission/admission.h"
+#include "api/names.h"
 #include "apiserver/auth/authn.h"
 #include "apiserver/auth/authz.h"
 #include "apiserver/auth/pki.h"
@@ -64,12 +65,19 @@ static const char *joined(const struct flag_list *list)
     return buf_take(&b); /* lives as long as the process */
 }
 
+static bool is_loopback(const char *address)
+{
+    struct ip_address ip;
+    return ip_parse(str_of(address), &ip) && ip_loopback(&ip);
+}
+
 static void choose_advertise_address(struct program *p)
 {
     const struct options *o = &p->options;
     if (is_set(o->advertise_address))
         snprintf(p->advertise, sizeof(p->advertise), "%s", o->advertise_address);
-    else if (strcmp(o->bind_address, "0.0.0.0") != 0 && strcmp(o->bind_address, "::") != 0)
+    else if (strcmp(o->bind_address, "0.0.0.0") != 0 && strcmp(o->bind_address, "::") != 0 &&
+             !is_loopback(o->bind_address)) /* pods could not reach us there: Endpoints may not hold such an address */
         snprintf(p->advertise, sizeof(p->advertise), "%s", o->bind_address);
     else if (!endpoints_local_address(p->advertise))
         snprintf(p->advertise, sizeof(p->advertise), "127.0.0.1");
@@ -209,7 +217,8 @@ static int start(struct program *p, struct err *err)
     const struct bootstrap_options boot = {
         .advertise_address = p->advertise,
         .secure_port = p->options.secure_port,
-        .reconcile_endpoints = strcmp(p->options.endpoint_reconciler_type, "none") != 0,
+        /* on a machine with a loopback only there is no address to publish */
+        .reconcile_endpoints = strcmp(p->options.endpoint_reconciler_type, "none") != 0 && !is_loopback(p->advertise),
         .done = bootstrap_done,
         .ud = &p->server,
     };
