@@ -147,7 +147,7 @@ struct rbac_work {
     pthread_mutex_t lock;
 };
 
-#define RBAC_THREADS 8
+#define RBAC_THREADS 24
 
 static void *rbac_thread(void *arg)
 {

@@ -1,4 +1,5 @@
 /* The apiserver: wiring only. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@
 #define CACHE_WAIT_MS 15000
 #define STOP_GRACE_MS 5000
 #define LISTEN_NAMES 3
+#define MALLOC_ARENAS 4 /* enough that threads seldom meet; each costs memory that an idle server does not need */
 
 struct program {
     struct options options;
@@ -199,6 +201,7 @@ static void bootstrap_done(void *ud)
 {
     struct apiserver *s = ud;
     atomic_store(&s->bootstrapped, true);
+    malloc_trim(0); /* what the first objects took is not needed again */
     log_info("ready");
 }
 
@@ -265,6 +268,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "apiserver: %s\n", err.msg);
         return 2;
     }
+    mallopt(M_ARENA_MAX, MALLOC_ARENAS);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);

@@ -15,7 +15,8 @@ struct worker_pool {
     size_t queue_max, head, queued, running;
     uint64_t done, refused;
     bool stopping;
-    size_t n_threads;
+    char name[12];
+    size_t n_threads, max_threads; /* threads start when there is work for them: an idle pool is one thread */
     pthread_t threads[];
 };
 
@@ -42,6 +43,17 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
+static int start_thread(struct worker_pool *p)
+{
+    int rc = pthread_create(&p->threads[p->n_threads], NULL, worker_main, p);
+    if (rc)
+        return rc;
+    char name[16];
+    snprintf(name, sizeof(name), "%.11s-%zu", p->name, p->n_threads % 1000);
+    pthread_setname_np(p->threads[p->n_threads++], name);
+    return 0;
+}
+
 struct worker_pool *worker_pool_new(const struct worker_pool_options *o, struct err *err)
 {
     size_t threads = o->threads ? o->threads : 16;
@@ -50,15 +62,12 @@ struct worker_pool *worker_pool_new(const struct worker_pool_options *o, struct 
     pthread_cond_init(&p->ready, NULL);
     p->queue_max = o->queue_max ? o->queue_max : 4096;
     p->ring = xcalloc(p->queue_max, sizeof(*p->ring));
-    for (; p->n_threads < threads; p->n_threads++) {
-        int rc = pthread_create(&p->threads[p->n_threads], NULL, worker_main, p);
-        if (rc) {
-            err_errno(err, rc, "cannot start worker thread %zu", p->n_threads);
-            return worker_pool_free(p);
-        }
-        char name[16];
-        snprintf(name, sizeof(name), "%.11s-%zu", o->name ? o->name : "worker", p->n_threads % 1000);
-        pthread_setname_np(p->threads[p->n_threads], name);
+    p->max_threads = threads;
+    snprintf(p->name, sizeof(p->name), "%s", o->name ? o->name : "worker");
+    int rc = start_thread(p);
+    if (rc) {
+        err_errno(err, rc, "cannot start a worker thread");
+        return worker_pool_free(p);
     }
     return p;
 }
@@ -87,6 +96,8 @@ bool worker_pool_submit(struct worker_pool *p, void (*fn)(void *arg), void *arg)
     if (ok) {
         p->ring[(p->head + p->queued) % p->queue_max] = (struct job){fn, arg};
         p->queued++;
+        if (p->queued > p->n_threads - p->running && p->n_threads < p->max_threads)
+            (void)start_thread(p); /* when that fails the job waits for one that is there */
         pthread_cond_signal(&p->ready);
     } else {
         p->refused++;

@@ -1,8 +1,8 @@
 /*
  * worker_pool.h - a bounded pool of threads for work that may block.
  *
- * Jobs run in the order of submission, each on one thread. The queue has a ceiling: a full pool refuses, and the caller
- * answers 429 with Retry-After. All calls are thread-safe.
+ * Jobs run in the order of submission, each on one thread; threads start as work needs them and stay. The queue has a
+ * ceiling: a full pool refuses, and the caller answers 429 with Retry-After. All calls are thread-safe.
  */
 #ifndef NET_WORKER_POOL_H
 #define NET_WORKER_POOL_H
