@@ -23,6 +23,7 @@
 #include "apiserver/server.h"
 #include "apiserver/storage/storage.h"
 #include "apiserver/streaming/streaming.h"
+#include "apiserver/streaming/streaming.h"
 #include "base/log.h"
 #include "net/http_server.h"
 #include "net/worker_pool.h"
@@ -170,6 +171,18 @@ static int open_tls(struct program *p, struct err *err)
     return p->tls ? 0 : -1;
 }
 
+static int open_streaming(struct program *p, struct err *err)
+{
+    const struct options *o = &p->options;
+    const struct streaming_options streaming = {
+        .client_cert_file = or_null(o->kubelet_client_certificate),
+        .client_key_file = or_null(o->kubelet_client_key),
+        .ca_file = or_null(o->kubelet_certificate_authority),
+    };
+    p->server.streaming = streaming_new(&streaming, err);
+    return p->server.streaming ? 0 : -1;
+}
+
 static int open_http(struct program *p, struct err *err)
 {
     const struct options *o = &p->options;
@@ -214,7 +227,7 @@ static int start(struct program *p, struct err *err)
     p->server.discovery = discovery_new();
     choose_advertise_address(p);
     if (open_storage(p, err) < 0 || open_registry(p, err) < 0 || open_auth(p, err) < 0 || open_tls(p, err) < 0 ||
-        open_http(p, err) < 0)
+        open_streaming(p, err) < 0 || open_http(p, err) < 0)
         return -1;
     log_info("serving", LOG_S("address", p->options.bind_address), LOG_I("port", p->options.secure_port));
     const struct bootstrap_options boot = {
@@ -241,6 +254,7 @@ static void stop(struct program *p)
     p->server.workers = worker_pool_free(p->server.workers);
     p->server.streaming = streaming_free(p->server.streaming);
     p->server.http = p->server.http ? http_server_free(p->server.http) : NULL;
+    p->server.streaming = streaming_free(p->server.streaming);
     p->rbac_watch = rbac_watch_stop(p->rbac_watch);
     p->tls = tls_context_free(p->tls);
     p->server.authn = authn_free(p->server.authn);

@@ -50,7 +50,6 @@ static const struct {
     {"certificatesigningrequests", "approval", "update", {verb_update, WRITE}},
     {"certificatesigningrequests", "approval", "patch", {verb_patch, WRITE}},
     {"serviceaccounts", "token", "create", {sub_token, WRITE}},
-#ifdef WITH_STREAMING
     {"pods", "log", "get", {sub_log, ROUTE_LONG}},
     {"pods", "exec", "get", {sub_exec, ROUTE_LONG}},
     {"pods", "exec", "create", {sub_exec, ROUTE_LONG}},
@@ -58,7 +57,6 @@ static const struct {
     {"pods", "attach", "create", {sub_attach, ROUTE_LONG}},
     {"pods", "portforward", "get", {sub_port_forward, ROUTE_LONG}},
     {"pods", "portforward", "create", {sub_port_forward, ROUTE_LONG}},
-#endif
 };
 
 /* Resources that are answered without a store. */

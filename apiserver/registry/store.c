@@ -62,13 +62,7 @@ static int validate(struct op *op, const struct doc *obj, const struct doc *old,
         .obj = obj,
         .old = old,
     };
-#ifdef WITH_VALIDATION
     return validate_object(&v, err);
-#else
-    (void)v;
-    (void)err;
-    return 0;
-#endif
 }
 
 static int encode(struct op *op, struct doc *obj, struct buf *out, struct err *err)

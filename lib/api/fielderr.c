@@ -35,7 +35,10 @@ static void write_path(struct buf *out, const struct field_path *p)
         write_path(out, p->parent);
     switch (p->kind) {
     case FIELD_NAME:
-        buf_printf(out, "%s" STR_FMT, p->parent ? "." : "", STR_ARG(p->name));
+        if (!p->name.n) /* as upstream writes field.NewPath("") */
+            buf_puts(out, "[]");
+        else
+            buf_printf(out, "%s" STR_FMT, p->parent ? "." : "", STR_ARG(p->name));
         break;
     case FIELD_INDEX:
         buf_printf(out, "[%zu]", p->index);
