@@ -399,7 +399,7 @@ static void add_condition(struct arena *a, const struct status_input *in, Corev1
 static const char *const own_conditions[] = {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady",
                                              "PodScheduled"};
 
-static bool is_own(const char *type)
+bool pod_condition_is_own(const char *type)
 {
     for (size_t i = 0; i < ARRAY_LEN(own_conditions); i++)
         if (text_is(type, own_conditions[i]))
@@ -418,7 +418,7 @@ static void set_conditions(struct arena *a, const struct status_input *in, Corev
     add_condition(a, in, st, "ContainersReady", containers);
     add_condition(a, in, st, "PodScheduled", (struct verdict){.yes = true});
     for (size_t i = 0; old && i < old->n_conditions; i++)
-        if (!is_own(old->conditions[i]->type))
+        if (!pod_condition_is_own(old->conditions[i]->type))
             st->conditions[st->n_conditions++] = old->conditions[i];
 }
 
@@ -506,17 +506,4 @@ Corev1__PodStatus *pod_status_make(struct arena *a, const struct status_input *i
     }
     set_conditions(a, in, st);
     return st;
-}
-
-bool pod_status_same(const Corev1__PodStatus *x, const Corev1__PodStatus *y)
-{
-    if (!x || !y)
-        return x == y;
-    size_t n = corev1__pod_status__get_packed_size(x);
-    if (n != corev1__pod_status__get_packed_size(y) || n > LIMIT_OBJECT)
-        return false;
-    _cleanup_(freep) uint8_t *a = xmalloc(n + 1), *b = xmalloc(n + 1);
-    corev1__pod_status__pack(x, a);
-    corev1__pod_status__pack(y, b);
-    return memcmp(a, b, n) == 0;
 }

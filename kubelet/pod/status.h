@@ -36,7 +36,7 @@ struct status_input {
  * writers are carried over from the API's status. */
 Corev1__PodStatus *pod_status_make(struct arena *a, const struct status_input *in);
 
-/* Do two statuses tell the same? */
-bool pod_status_same(const Corev1__PodStatus *x, const Corev1__PodStatus *y);
+/* Is this condition the kubelet's to write? */
+bool pod_condition_is_own(const char *type);
 
 #endif
