@@ -7,6 +7,7 @@
 #ifndef KUBELET_KUBELET_H
 #define KUBELET_KUBELET_H
 
+#include "base/clock.h"
 #include "client/informer.h"
 #include "client/recorder.h"
 #include "pod/network_files.h"

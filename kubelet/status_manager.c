@@ -1,7 +1,8 @@
 #include "status_manager.h"
 
-#include "base/log.h"
+#include "base/limits.h"
 #include "base/map.h"
+#include "base/parse.h"
 #include "client/workqueue.h"
 #include "pod/build.h"
 #include "pod/status.h"
@@ -15,6 +16,7 @@
 struct entry {
     char *ns, *name;
     Corev1__PodStatus *status; /* the newest, or NULL */
+    struct kube_object *stored; /* as our last write left it: the informer shows it a little later */
     bool remove;
 };
 
@@ -33,6 +35,7 @@ static void entry_free(void *p)
     free(e->name);
     if (e->status)
         corev1__pod_status__free_unpacked(e->status, NULL);
+    kube_object_unref(e->stored);
     free(e);
 }
 
@@ -111,6 +114,38 @@ static Corev1__PodStatus *merged(struct arena *a, const Corev1__PodStatus *ours,
     return s;
 }
 
+static void keep_stored(struct status_manager *m, struct kube_object *o)
+{
+    pthread_mutex_lock(&m->lock);
+    struct entry *e = map_gets(&m->entries, kstr(o->meta->uid));
+    if (e) {
+        kube_object_unref(e->stored);
+        e->stored = kube_object_ref(o);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+static uint64_t revision(const struct kube_object *o)
+{
+    uint64_t r = 0;
+    (void)!parse_uint64(str_of(o->meta->resourceversion), &r);
+    return r;
+}
+
+/* The newest state of the pod that is at hand: the informer's, or what our own last write returned. */
+static struct kube_object *newest(struct status_manager *m, const char *ns, const char *name, const char *uid)
+{
+    struct kube_object *o = informer_get_ns(m->k->pods, ns, name);
+    pthread_mutex_lock(&m->lock);
+    struct entry *e = map_gets(&m->entries, uid);
+    if (o && e && e->stored && revision(e->stored) > revision(o)) {
+        kube_object_unref(o);
+        o = kube_object_ref(e->stored);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return o;
+}
+
 /* One try against the given state of the pod. 0 = the API has it now. */
 static int put(struct status_manager *m, const struct kube_object *o, const Corev1__PodStatus *status, struct err *err)
 {
@@ -123,14 +158,14 @@ static int put(struct status_manager *m, const struct kube_object *o, const Core
         return 0;
     if (kube_update_status(m->k->client, &kube_pods, &pod.base, &stored, err) < 0)
         return -1;
-    informer_note(m->k->pods, stored);
+    keep_stored(m, stored);
     return 0;
 }
 
 static int send_status(struct status_manager *m, const char *ns, const char *name, const char *uid,
                        const Corev1__PodStatus *status, struct err *err)
 {
-    struct kube_object *o = informer_get_ns(m->k->pods, ns, name);
+    struct kube_object *o = newest(m, ns, name, uid);
     for (int i = 0; i < TRIES; i++) {
         if (!o && kube_get(m->k->client, &kube_pods, ns, name, &o, err) < 0)
             return err->code == ERR_NOT_FOUND ? 0 : -1;
