@@ -1,8 +1,8 @@
-#include "cleanup.h"
+#include "kubelet/cleanup.h"
 
 #include "base/file.h"
 #include "base/log.h"
-#include "worker/cgroup.h"
+#include "kubelet/worker/cgroup.h"
 
 #include <dirent.h>
 #include <pthread.h>

@@ -5,7 +5,7 @@
 #ifndef KUBELET_CLEANUP_H
 #define KUBELET_CLEANUP_H
 
-#include "kubelet.h"
+#include "kubelet/kubelet.h"
 
 int kubelet_cleanup(struct runtime *rt, const struct kubelet_config *config, struct err *err) MUST_CHECK;
 

@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "client/informer.h"
 #include "client/recorder.h"
-#include "pod/network_files.h"
-#include "pod/resources.h"
-#include "runtime/runtime.h"
-#include "volume/volumes.h"
+#include "kubelet/pod/network_files.h"
+#include "kubelet/pod/resources.h"
+#include "kubelet/runtime/runtime.h"
+#include "kubelet/volume/volumes.h"
 
 #define NODE_ADDRESSES_MAX 4
 #define CLUSTER_DNS_MAX 3

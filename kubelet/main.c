@@ -1,6 +1,6 @@
 /* The kubelet: flags, wiring, and the order in which things start and end. */
-#include "cleanup.h"
-#include "kubelet.h"
+#include "kubelet/cleanup.h"
+#include "kubelet/kubelet.h"
 
 #include "base/file.h"
 #include "base/flags.h"
@@ -8,14 +8,14 @@
 #include "base/log.h"
 #include "client/kubeconfig.h"
 #include "client/stop.h"
-#include "manager.h"
-#include "node/machine.h"
-#include "node/node.h"
-#include "prober/prober.h"
-#include "server/rotate.h"
-#include "server/server.h"
-#include "status_manager.h"
-#include "worker/cgroup.h"
+#include "kubelet/manager.h"
+#include "kubelet/node/machine.h"
+#include "kubelet/node/node.h"
+#include "kubelet/prober/prober.h"
+#include "kubelet/server/rotate.h"
+#include "kubelet/server/server.h"
+#include "kubelet/status_manager.h"
+#include "kubelet/worker/cgroup.h"
 
 #include <signal.h>
 #include <stdio.h>

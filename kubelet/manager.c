@@ -1,11 +1,11 @@
-#include "manager.h"
+#include "kubelet/manager.h"
 
 #include "base/log.h"
 #include "base/map.h"
-#include "pod/status.h"
-#include "same.h"
-#include "status_manager.h"
-#include "volume/volumes.h"
+#include "kubelet/pod/status.h"
+#include "kubelet/same.h"
+#include "kubelet/status_manager.h"
+#include "kubelet/volume/volumes.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -8,8 +8,8 @@
 #ifndef KUBELET_MANAGER_H
 #define KUBELET_MANAGER_H
 
-#include "kubelet.h"
-#include "worker/worker.h"
+#include "kubelet/kubelet.h"
+#include "kubelet/worker/worker.h"
 
 /* Adds its handlers to k->pods: before the informers start. */
 struct pod_manager *pod_manager_new(struct kubelet *k);

@@ -1,5 +1,5 @@
 /* What the rules read from the API server: config maps, secrets, services, tokens; and the events they cause. */
-#include "kubelet.h"
+#include "kubelet/kubelet.h"
 
 #include <stdarg.h>
 #include <stdio.h>

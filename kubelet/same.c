@@ -1,4 +1,4 @@
-#include "same.h"
+#include "kubelet/same.h"
 
 #include <stdint.h>
 #include <string.h>

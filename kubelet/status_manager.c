@@ -1,12 +1,12 @@
-#include "status_manager.h"
+#include "kubelet/status_manager.h"
 
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/parse.h"
 #include "client/workqueue.h"
-#include "pod/build.h"
-#include "pod/status.h"
-#include "same.h"
+#include "kubelet/pod/build.h"
+#include "kubelet/pod/status.h"
+#include "kubelet/same.h"
 
 #include <pthread.h>
 

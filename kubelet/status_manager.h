@@ -8,7 +8,7 @@
 #ifndef KUBELET_STATUS_MANAGER_H
 #define KUBELET_STATUS_MANAGER_H
 
-#include "kubelet.h"
+#include "kubelet/kubelet.h"
 
 struct status_manager *status_manager_new(struct kubelet *k);
 struct status_manager *status_manager_free(struct status_manager *m); /* returns NULL; accepts NULL */

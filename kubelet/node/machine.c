@@ -1,4 +1,4 @@
-#include "node/machine.h"
+#include "kubelet/node/machine.h"
 
 #include "base/file.h"
 #include "base/limits.h"

@@ -4,7 +4,7 @@
 #ifndef KUBELET_NODE_MACHINE_H
 #define KUBELET_NODE_MACHINE_H
 
-#include "pod/resources.h"
+#include "kubelet/pod/resources.h"
 
 struct machine {
     char machine_id[64], system_uuid[64], boot_id[64];

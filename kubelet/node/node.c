@@ -1,12 +1,12 @@
-#include "node/node.h"
+#include "kubelet/node/node.h"
 
 #include "base/log.h"
 #include "base/limits.h"
 #include "client/meta.h"
 #include "client/stop.h"
-#include "node/machine.h"
-#include "pod/build.h"
-#include "same.h"
+#include "kubelet/node/machine.h"
+#include "kubelet/pod/build.h"
+#include "kubelet/same.h"
 
 #include <pthread.h>
 #include <stdio.h>

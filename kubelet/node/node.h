@@ -8,7 +8,7 @@
 #define KUBELET_NODE_NODE_H
 
 #include "base/flags.h"
-#include "kubelet.h"
+#include "kubelet/kubelet.h"
 
 struct node_agent;
 

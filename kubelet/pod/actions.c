@@ -1,4 +1,4 @@
-#include "pod/actions.h"
+#include "kubelet/pod/actions.h"
 
 struct compute {
     struct arena *a;

@@ -7,8 +7,8 @@
 #ifndef KUBELET_POD_ACTIONS_H
 #define KUBELET_POD_ACTIONS_H
 
-#include "pod/spec.h"
-#include "runtime/runtime.h"
+#include "kubelet/pod/spec.h"
+#include "kubelet/runtime/runtime.h"
 
 enum probe_result { PROBE_UNKNOWN, PROBE_SUCCESS, PROBE_FAILURE };
 

@@ -1,4 +1,4 @@
-#include "pod/backoff.h"
+#include "kubelet/pod/backoff.h"
 
 struct entry {
     int64_t delay, updated;

@@ -1,4 +1,4 @@
-#include "pod/downward.h"
+#include "kubelet/pod/downward.h"
 
 struct pair {
     const char *key, *value;

@@ -4,7 +4,7 @@
 #ifndef KUBELET_POD_DOWNWARD_H
 #define KUBELET_POD_DOWNWARD_H
 
-#include "pod/resources.h"
+#include "kubelet/pod/resources.h"
 
 /* What the pod object may not tell yet. */
 struct downward_facts {

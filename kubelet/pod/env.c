@@ -1,9 +1,9 @@
-#include "pod/env.h"
+#include "kubelet/pod/env.h"
 
 #include "base/limits.h"
 #include "base/map.h"
-#include "pod/build.h"
-#include "pod/expand.h"
+#include "kubelet/pod/build.h"
+#include "kubelet/pod/expand.h"
 
 #include <ctype.h>
 

@@ -6,7 +6,7 @@
 #define KUBELET_POD_ENV_H
 
 #include "client/kinds.h"
-#include "pod/downward.h"
+#include "kubelet/pod/downward.h"
 
 /* Where objects come from. Both give a new reference; ERR_NOT_FOUND (as `configmap "x" not found`) when absent. */
 struct object_source {

@@ -1,4 +1,4 @@
-#include "pod/expand.h"
+#include "kubelet/pod/expand.h"
 
 /* text stands behind "$(": appends the expansion and returns how many bytes were used up, 0 without a closing bracket.
  */

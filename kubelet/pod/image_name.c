@@ -1,4 +1,4 @@
-#include "pod/image_name.h"
+#include "kubelet/pod/image_name.h"
 
 #define NAME_MAX_LEN 255
 #define INVALID "couldn't parse image name \"" STR_FMT "\": %s"

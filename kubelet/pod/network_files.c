@@ -1,6 +1,6 @@
-#include "pod/network_files.h"
+#include "kubelet/pod/network_files.h"
 
-#include "pod/build.h"
+#include "kubelet/pod/build.h"
 
 #define LABEL_MAX 63
 #define LISTS_MAX 64 /* servers, searches and options before they are cut to what resolvers take */

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "pod/spec.h"
+#include "kubelet/pod/spec.h"
 
 /* The host name as processes see it, at most 63 bytes (or the fully qualified one when the pod wants that). */
 const char *pod_hostname(struct arena *a, const Corev1__Pod *pod, const char *node_name, const char *cluster_domain);

@@ -1,4 +1,4 @@
-#include "pod/resources.h"
+#include "kubelet/pod/resources.h"
 
 #define CPU_PERIOD_US 100000
 #define CPU_QUOTA_MIN_US 1000

@@ -5,8 +5,8 @@
 #define KUBELET_POD_RESOURCES_H
 
 #include "api/quantity.h"
-#include "pod/spec.h"
-#include "runtime/runtime.h"
+#include "kubelet/pod/spec.h"
+#include "kubelet/runtime/runtime.h"
 
 #define QOS_GUARANTEED "Guaranteed"
 #define QOS_BURSTABLE "Burstable"

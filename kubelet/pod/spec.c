@@ -1,4 +1,4 @@
-#include "pod/spec.h"
+#include "kubelet/pod/spec.h"
 
 const char *pod_annotation(const Corev1__Pod *p, const char *key)
 {

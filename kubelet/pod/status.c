@@ -1,8 +1,8 @@
-#include "pod/status.h"
+#include "kubelet/pod/status.h"
 
 #include "base/buf.h"
 #include "base/limits.h"
-#include "pod/build.h"
+#include "kubelet/pod/build.h"
 
 #define MESSAGE_TOTAL 12288 /* all termination messages of a pod */
 

@@ -4,7 +4,7 @@
 #ifndef KUBELET_POD_STATUS_H
 #define KUBELET_POD_STATUS_H
 
-#include "pod/actions.h"
+#include "kubelet/pod/actions.h"
 
 /* Why a container is not started though it should be: what its last try ended with. */
 struct waiting_reason {

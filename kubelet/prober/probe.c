@@ -1,4 +1,4 @@
-#include "prober/probe.h"
+#include "kubelet/prober/probe.h"
 
 #include "base/parse.h"
 #include "net/grpc.h"

@@ -5,7 +5,7 @@
 #ifndef KUBELET_PROBER_PROBE_H
 #define KUBELET_PROBER_PROBE_H
 
-#include "kubelet.h"
+#include "kubelet/kubelet.h"
 
 struct probe_target {
     struct runtime *runtime;

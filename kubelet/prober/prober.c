@@ -1,8 +1,8 @@
-#include "prober/prober.h"
+#include "kubelet/prober/prober.h"
 
 #include "base/map.h"
 #include "net/worker_pool.h"
-#include "prober/probe.h"
+#include "kubelet/prober/probe.h"
 
 #include <pthread.h>
 #include <time.h>

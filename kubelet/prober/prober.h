@@ -8,9 +8,9 @@
 #ifndef KUBELET_PROBER_PROBER_H
 #define KUBELET_PROBER_PROBER_H
 
-#include "kubelet.h"
-#include "pod/actions.h"
-#include "worker/worker.h"
+#include "kubelet/kubelet.h"
+#include "kubelet/pod/actions.h"
+#include "kubelet/worker/worker.h"
 
 struct prober *prober_new(struct kubelet *k, struct err *err) MUST_CHECK;
 struct prober *prober_free(struct prober *p); /* no checks may run any more for longer than their timeouts */

@@ -4,7 +4,7 @@
 #ifndef KUBELET_RUNTIME_CALL_H
 #define KUBELET_RUNTIME_CALL_H
 
-#include "runtime/runtime.h"
+#include "kubelet/runtime/runtime.h"
 
 #include "base/limits.h"
 #include "cri/v1.pb-c.h"

@@ -1,7 +1,7 @@
 /* Turns pods and what the kubelet has worked out for them into CRI's configurations. Pure; all memory is the arena's.
  */
-#include "runtime/call.h"
-#include "runtime/labels.h"
+#include "kubelet/runtime/call.h"
+#include "kubelet/runtime/labels.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "runtime/call.h"
+#include "kubelet/runtime/call.h"
 
 int runtime_container_create(struct runtime *rt, const char *sandbox_id, const struct runtime_container_spec *s,
                              char **ret_id, struct err *err)

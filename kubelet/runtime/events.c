@@ -5,7 +5,7 @@
  * socket (it names the container only, but comes within a millisecond). Whenever a stream begins the listener is told
  * to look at everything, for nothing is kept for who was not there.
  */
-#include "runtime/call.h"
+#include "kubelet/runtime/call.h"
 
 #include "cri/containerd_events.pb-c.h"
 

@@ -1,4 +1,4 @@
-#include "runtime/call.h"
+#include "kubelet/runtime/call.h"
 
 int runtime_exec_sync(struct runtime *rt, const char *id, char *const *command, size_t n, int64_t timeout_s,
                       struct runtime_exec_result *ret, struct err *err)

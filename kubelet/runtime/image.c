@@ -1,4 +1,4 @@
-#include "runtime/call.h"
+#include "kubelet/runtime/call.h"
 
 int runtime_image_status(struct runtime *rt, const char *image, struct runtime_image *ret, struct err *err)
 {

@@ -1,4 +1,4 @@
-#include "runtime/call.h"
+#include "kubelet/runtime/call.h"
 
 #include <stdio.h>
 

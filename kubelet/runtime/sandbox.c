@@ -1,4 +1,4 @@
-#include "runtime/call.h"
+#include "kubelet/runtime/call.h"
 
 int runtime_sandbox_run(struct runtime *rt, const struct runtime_sandbox_spec *s, char **ret_id, struct err *err)
 {

@@ -1,5 +1,5 @@
-#include "runtime/call.h"
-#include "runtime/labels.h"
+#include "kubelet/runtime/call.h"
+#include "kubelet/runtime/labels.h"
 
 static const char *label(const Cri__ContainerAttributes *a, const char *key)
 {

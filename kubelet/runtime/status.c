@@ -1,6 +1,6 @@
 /* Snapshots of what the runtime holds for a pod, and the brief list of all pods. */
-#include "runtime/call.h"
-#include "runtime/labels.h"
+#include "kubelet/runtime/call.h"
+#include "kubelet/runtime/labels.h"
 
 #include "base/map.h"
 #include "base/parse.h"

@@ -1,4 +1,4 @@
-#include "server/cri_log.h"
+#include "kubelet/server/cri_log.h"
 
 #include "base/clock.h"
 

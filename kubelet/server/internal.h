@@ -10,7 +10,7 @@
 #define KUBELET_SERVER_INTERNAL_H
 
 #include "net/http_server.h"
-#include "server/server.h"
+#include "kubelet/server/server.h"
 
 #define PARTS_MAX 8
 #define QUERY_MAX 64

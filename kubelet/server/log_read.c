@@ -1,6 +1,6 @@
-#include "server/log_read.h"
+#include "kubelet/server/log_read.h"
 
-#include "server/cri_log.h"
+#include "kubelet/server/cri_log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,12 +4,12 @@
  * One thread (the watcher) hears from the kernel that log files grow and wakes the responses that follow them. The
  * end of a container shows by the runtime closing its log; then the runtime is asked whether it has ended.
  */
-#include "server/internal.h"
+#include "kubelet/server/internal.h"
 
 #include "base/list.h"
 #include "base/log.h"
 #include "base/parse.h"
-#include "server/log_read.h"
+#include "kubelet/server/log_read.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
-#include "server/rotate.h"
+#include "kubelet/server/rotate.h"
 
 #include "base/log.h"
 #include "client/stop.h"
-#include "manager.h"
+#include "kubelet/manager.h"
 
 #include <dirent.h>
 #include <errno.h>

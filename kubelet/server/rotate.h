@@ -7,7 +7,7 @@
 #ifndef KUBELET_SERVER_ROTATE_H
 #define KUBELET_SERVER_ROTATE_H
 
-#include "kubelet.h"
+#include "kubelet/kubelet.h"
 
 struct log_rotator;
 int log_rotator_start(struct kubelet *k, struct log_rotator **ret, struct err *err) MUST_CHECK;

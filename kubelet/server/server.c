@@ -1,11 +1,12 @@
-#include "server/internal.h"
+#include "kubelet/server/internal.h"
 
 #include "api/doc.h"
 #include "api/json.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
-#include "manager.h"
+#include "kubelet/manager.h"
+#include "net/pki.h"
 #include "net/worker_pool.h"
 
 #include <stdarg.h>
@@ -249,10 +250,19 @@ static int make_certificate(struct kubelet *k, char **ret_cert, char **ret_key, 
     *ret_key = xasprintf("%s/kubelet.key", dir);
     if (file_mkdirs(dir, 0700, err) < 0)
         return -1;
+    if (file_exists(*ret_cert) && file_exists(*ret_key))
+        return 0; /* the one of an earlier start */
     names[n++] = str_of(k->config->node_name);
     for (size_t i = 0; i < k->config->n_node_ips; i++)
         names[n++] = str_of(k->config->node_ips[i]);
-    return tls_write_self_signed(*ret_cert, *ret_key, k->config->node_name, names, n, err);
+    struct pki_request request = {
+        .common_name = k->config->node_name, .names = names, .n_names = n, .usages = CRYPTO_CERT_SERVER};
+    struct pki_pair pair = {0};
+    int rc = pki_self_signed(&request, &pair, err);
+    if (rc == 0)
+        rc = pki_save(dir, "kubelet", &pair, err);
+    pki_pair_release(&pair);
+    return rc;
 }
 
 static int open_tls(struct kubelet_server *s, const struct server_options *o, struct err *err)

@@ -8,7 +8,7 @@
 #ifndef KUBELET_SERVER_SERVER_H
 #define KUBELET_SERVER_SERVER_H
 
-#include "kubelet.h"
+#include "kubelet/kubelet.h"
 
 struct kubelet_server;
 

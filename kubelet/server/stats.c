@@ -1,10 +1,10 @@
 /* What the kubelet tells about its pods: the list of them, and what they use. */
-#include "server/internal.h"
+#include "kubelet/server/internal.h"
 
 #include "api/json.h"
 #include "api/proto_codec.h"
 #include "api/schema.h"
-#include "manager.h"
+#include "kubelet/manager.h"
 
 #include <inttypes.h>
 #include <stdio.h>

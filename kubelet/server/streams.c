@@ -1,5 +1,5 @@
 /* exec, attach and port-forward: the runtime says where, the bytes are passed through. */
-#include "server/internal.h"
+#include "kubelet/server/internal.h"
 
 #include "base/parse.h"
 #include "net/http_client.h"

@@ -1,4 +1,4 @@
-#include "volume/atomic_writer.h"
+#include "kubelet/volume/atomic_writer.h"
 
 #include "base/file.h"
 #include "base/limits.h"

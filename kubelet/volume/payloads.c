@@ -1,7 +1,7 @@
-#include "volume/payloads.h"
+#include "kubelet/volume/payloads.h"
 
 #include "base/limits.h"
-#include "pod/build.h"
+#include "kubelet/pod/build.h"
 
 void payload_add(struct payload_builder *b, const char *path, struct str data, mode_t mode)
 {

@@ -5,8 +5,8 @@
 #ifndef KUBELET_VOLUME_PAYLOADS_H
 #define KUBELET_VOLUME_PAYLOADS_H
 
-#include "pod/env.h"
-#include "volume/atomic_writer.h"
+#include "kubelet/pod/env.h"
+#include "kubelet/volume/atomic_writer.h"
 
 struct payload_builder {
     struct arena *a;

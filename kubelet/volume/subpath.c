@@ -1,4 +1,4 @@
-#include "volume/subpath.h"
+#include "kubelet/volume/subpath.h"
 
 #include "base/file.h"
 

@@ -1,12 +1,12 @@
-#include "volume/volumes.h"
+#include "kubelet/volume/volumes.h"
 
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/map.h"
-#include "pod/build.h"
-#include "pod/expand.h"
-#include "volume/payloads.h"
-#include "volume/subpath.h"
+#include "kubelet/pod/build.h"
+#include "kubelet/pod/expand.h"
+#include "kubelet/volume/payloads.h"
+#include "kubelet/volume/subpath.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -13,7 +13,7 @@
 #ifndef KUBELET_VOLUME_VOLUMES_H
 #define KUBELET_VOLUME_VOLUMES_H
 
-#include "pod/env.h"
+#include "kubelet/pod/env.h"
 
 struct pod_volumes;
 

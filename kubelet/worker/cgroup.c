@@ -1,4 +1,4 @@
-#include "worker/cgroup.h"
+#include "kubelet/worker/cgroup.h"
 
 #include "base/file.h"
 

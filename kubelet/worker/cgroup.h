@@ -7,7 +7,7 @@
 #ifndef KUBELET_WORKER_CGROUP_H
 #define KUBELET_WORKER_CGROUP_H
 
-#include "runtime/runtime.h"
+#include "kubelet/runtime/runtime.h"
 
 bool cgroup_is_v2(void);
 /* Makes path ("/kubepods/burstable/pod<uid>") and sets what r says. */

@@ -1,7 +1,7 @@
 /* postStart and preStop. */
-#include "worker/internal.h"
+#include "kubelet/worker/internal.h"
 
-#include "prober/probe.h"
+#include "kubelet/prober/probe.h"
 
 int hook_run(struct kubelet *k, const Corev1__Pod *pod, const Corev1__Container *c, const char *container_id,
              const char *pod_ip, const Corev1__LifecycleHandler *h, int64_t timeout_s, struct err *err)

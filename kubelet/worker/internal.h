@@ -10,11 +10,11 @@
 #define KUBELET_WORKER_INTERNAL_H
 
 #include "base/map.h"
-#include "pod/actions.h"
-#include "pod/backoff.h"
-#include "pod/build.h"
-#include "pod/status.h"
-#include "worker/worker.h"
+#include "kubelet/pod/actions.h"
+#include "kubelet/pod/backoff.h"
+#include "kubelet/pod/build.h"
+#include "kubelet/pod/status.h"
+#include "kubelet/worker/worker.h"
 
 #include <pthread.h>
 

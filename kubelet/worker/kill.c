@@ -2,7 +2,7 @@
  * Stopping containers: each on a thread of its own, so that their hooks and graces run side by side and the worker can
  * still hear that the user wants it faster.
  */
-#include "worker/internal.h"
+#include "kubelet/worker/internal.h"
 
 #include "base/log.h"
 

@@ -1,4 +1,4 @@
-#include "worker/pull_auth.h"
+#include "kubelet/worker/pull_auth.h"
 
 #include "api/doc.h"
 #include "api/json.h"

@@ -4,7 +4,7 @@
 #ifndef KUBELET_WORKER_PULL_AUTH_H
 #define KUBELET_WORKER_PULL_AUTH_H
 
-#include "kubelet.h"
+#include "kubelet/kubelet.h"
 
 struct pull_auth { /* malloc'd; name NULL = none found. The password is a secret: never logged, wiped when released. */
     char *name, *password, *server;

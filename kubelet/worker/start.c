@@ -2,17 +2,17 @@
  * Starting one container: its image, its environment and mounts, then create and start. What keeps it from starting is
  * left in `waiting`, for the status; what can be tried again sets the next wake-up.
  */
-#include "worker/internal.h"
+#include "kubelet/worker/internal.h"
 
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/random.h"
-#include "manager.h"
-#include "pod/env.h"
-#include "pod/image_name.h"
-#include "worker/pull_auth.h"
+#include "kubelet/manager.h"
+#include "kubelet/pod/env.h"
+#include "kubelet/pod/image_name.h"
+#include "kubelet/worker/pull_auth.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

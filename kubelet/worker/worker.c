@@ -1,14 +1,14 @@
-#include "worker/internal.h"
+#include "kubelet/worker/internal.h"
 
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "client/meta.h"
-#include "manager.h"
-#include "prober/prober.h"
-#include "server/log_read.h"
-#include "status_manager.h"
-#include "worker/cgroup.h"
+#include "kubelet/manager.h"
+#include "kubelet/prober/prober.h"
+#include "kubelet/server/log_read.h"
+#include "kubelet/status_manager.h"
+#include "kubelet/worker/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>

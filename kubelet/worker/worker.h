@@ -15,7 +15,7 @@
 #ifndef KUBELET_WORKER_WORKER_H
 #define KUBELET_WORKER_WORKER_H
 
-#include "kubelet.h"
+#include "kubelet/kubelet.h"
 
 struct pod_worker;
 
