@@ -182,8 +182,7 @@ static int run(struct kubelet *k, struct err *err)
     k->manager = pod_manager_new(k);
     if (wait_for_runtime(k, err) < 0)
         return stop_requested(k->stop) ? 0 : -1;
-    if (server_start(k, &server_options, &server, err) == 0 &&
-        node_agent_start(k, &node_options, &node, err) == 0) {
+    if (server_start(k, &server_options, &server, err) == 0 && node_agent_start(k, &node_options, &node, err) == 0) {
         informer_factory_start(informers);
         rc = 0;
         if (informer_factory_wait_synced(informers, -1))

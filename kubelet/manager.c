@@ -51,8 +51,7 @@ static void forget_owner(struct pod_manager *m, const char *uid)
 {
     for (bool again = true; again;) {
         again = false;
-        map_foreach(&m->owners, it)
-        {
+        map_foreach (&m->owners, it) {
             if (strcmp(it->value, uid) == 0) {
                 map_del(&m->owners, str_n(it->key, it->key_len));
                 again = true;
@@ -132,7 +131,8 @@ static bool concerns_worker(struct kube_object *old, struct kube_object *o)
     const Metav1__ObjectMeta *x = old->meta, *y = o->meta;
     return x->generation != y->generation || !x->deletiontimestamp != !y->deletiontimestamp ||
            x->deletiongraceperiodseconds != y->deletiongraceperiodseconds || !entries_same(x, y) ||
-           kube_pod(o)->spec->n_readinessgates > 0 || !message_same(&kube_pod(old)->spec->base, &kube_pod(o)->spec->base);
+           kube_pod(o)->spec->n_readinessgates > 0 ||
+           !message_same(&kube_pod(old)->spec->base, &kube_pod(o)->spec->base);
 }
 
 static void on_del(void *ctx, struct kube_object *last)
@@ -292,7 +292,8 @@ bool pod_manager_stop(struct pod_manager *m, int64_t wait_ns)
     pthread_mutex_lock(&m->lock);
     m->stopping = true;
     pthread_cond_broadcast(&m->wake);
-    map_foreach(&m->workers, it) pod_worker_stop(it->value);
+    map_foreach (&m->workers, it)
+        pod_worker_stop(it->value);
     while (m->running > 0)
         if (pthread_cond_timedwait(&m->wake, &m->lock, &until) == ETIMEDOUT)
             break;

@@ -64,8 +64,8 @@ static int get_token(void *ctx, const Corev1__Pod *pod, const char *audience, in
 
 void kubelet_objects_init(struct kubelet *k)
 {
-    k->objects = (struct object_source){
-        .config_map = get_config_map, .secret = get_secret, .services = get_services, .ctx = k};
+    k->objects =
+        (struct object_source){.config_map = get_config_map, .secret = get_secret, .services = get_services, .ctx = k};
     k->tokens = (struct token_source){.token = get_token, .ctx = k};
     k->volumes = (struct volume_context){.objects = &k->objects, .tokens = &k->tokens, .clock = k->clock};
 }

@@ -15,7 +15,7 @@
 
 struct entry {
     char *ns, *name;
-    Corev1__PodStatus *status; /* the newest, or NULL */
+    Corev1__PodStatus *status;  /* the newest, or NULL */
     struct kube_object *stored; /* as our last write left it: the informer shows it a little later */
     bool remove;
 };

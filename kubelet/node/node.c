@@ -35,7 +35,8 @@ static void add_label(struct arena *a, Metav1__ObjectMeta *m, struct str key, st
 {
     for (size_t i = 0; i < m->n_labels; i++)
         if (str_is(key, m->labels[i]->key)) {
-            Metav1__ObjectMeta__LabelsEntry *e = BUILD(a, Metav1__ObjectMeta__LabelsEntry, metav1__object_meta__labels_entry);
+            Metav1__ObjectMeta__LabelsEntry *e =
+                BUILD(a, Metav1__ObjectMeta__LabelsEntry, metav1__object_meta__labels_entry);
             e->key = m->labels[i]->key;
             e->value = (char *)arena_str(a, value).p;
             m->labels[i] = e;
@@ -57,8 +58,10 @@ static void set_labels(const struct node_agent *n, struct arena *a, Metav1__Obje
         labels[i] = m->labels[i];
     m->labels = labels;
     const char *const own[][2] = {
-        {"beta.kubernetes.io/arch", n->machine.arch}, {"beta.kubernetes.io/os", "linux"},
-        {"kubernetes.io/arch", n->machine.arch},      {"kubernetes.io/hostname", n->k->config->node_name},
+        {"beta.kubernetes.io/arch", n->machine.arch},
+        {"beta.kubernetes.io/os", "linux"},
+        {"kubernetes.io/arch", n->machine.arch},
+        {"kubernetes.io/hostname", n->k->config->node_name},
         {"kubernetes.io/os", "linux"},
     };
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
@@ -168,9 +171,8 @@ static void put_condition(struct arena *a, Corev1__NodeStatus *s, const struct f
     c->reason = (char *)f->reason;
     c->message = (char *)f->message;
     c->lastheartbeattime = build_time(a, now_ns);
-    c->lasttransitiontime = old && text_is(old->status, c->status) && old->lasttransitiontime
-                                ? old->lasttransitiontime
-                                : build_time(a, now_ns);
+    c->lasttransitiontime = old && text_is(old->status, c->status) && old->lasttransitiontime ? old->lasttransitiontime
+                                                                                              : build_time(a, now_ns);
     s->conditions[at] = c;
     if (at == s->n_conditions)
         s->n_conditions++;
@@ -183,9 +185,9 @@ static struct finding ready_finding(const struct node_agent *n, struct arena *a)
     if (runtime_status(n->k->runtime, &info, &err) < 0)
         return (struct finding){"Ready", false, "KubeletNotReady", "container runtime is down"};
     if (!info.network_ready || !info.ready)
-        return (struct finding){"Ready", false, "KubeletNotReady",
-                                BUILD_PRINTF(a, "container runtime %snot ready: %s",
-                                             info.ready ? "network " : "", info.reason)};
+        return (struct finding){
+            "Ready", false, "KubeletNotReady",
+            BUILD_PRINTF(a, "container runtime %snot ready: %s", info.ready ? "network " : "", info.reason)};
     return (struct finding){"Ready", true, "KubeletReady", "kubelet is posting ready status"};
 }
 
@@ -205,10 +207,10 @@ static bool set_conditions(const struct node_agent *n, struct arena *a, Corev1__
                                     "kubelet has sufficient memory available"},
         p.disk ? (struct finding){"DiskPressure", true, "KubeletHasDiskPressure", "kubelet has disk pressure"}
                : (struct finding){"DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
-        p.pids ? (struct finding){"PIDPressure", true, "KubeletHasInsufficientPID",
-                                  "kubelet has insufficient PID available"}
-               : (struct finding){"PIDPressure", false, "KubeletHasSufficientPID",
-                                  "kubelet has sufficient PID available"},
+        p.pids
+            ? (struct finding){"PIDPressure", true, "KubeletHasInsufficientPID",
+                               "kubelet has insufficient PID available"}
+            : (struct finding){"PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
         ready_finding(n, a),
     };
     for (size_t i = 0; i < ARRAY_LEN(findings); i++)
@@ -314,8 +316,8 @@ static int report_status(struct node_agent *n, struct err *err)
         return -1;
     n->reported_at = now;
     if (!n->was_seen || ready != n->was_ready) {
-        _cleanup_(freep) char *text = xasprintf("Node %s status is now: %s", n->k->config->node_name,
-                                                ready ? "NodeReady" : "NodeNotReady");
+        _cleanup_(freep) char *text =
+            xasprintf("Node %s status is now: %s", n->k->config->node_name, ready ? "NodeReady" : "NodeNotReady");
         node_event(n, ready ? "NodeReady" : "NodeNotReady", text);
     }
     n->was_seen = true;

@@ -222,9 +222,8 @@ int probe_grpc(const struct probe_target *t, const Corev1__GRPCAction *g, struct
     }
     struct grpc_channel_options o = {
         .target = target.data, .fail_fast = true, .connect_timeout_ms = (int)timeout_of(t) * 1000};
-    if (grpc_channel_new(&o, &ch, &err) < 0 ||
-        grpc_call_bytes(ch, "/grpc.health.v1.Health/Check", buf_str(&request), (int)timeout_of(t) * 1000, &response,
-                        &err) < 0) {
+    if (grpc_channel_new(&o, &ch, &err) < 0 || grpc_call_bytes(ch, "/grpc.health.v1.Health/Check", buf_str(&request),
+                                                               (int)timeout_of(t) * 1000, &response, &err) < 0) {
         if (err.code == ERR_TIMEOUT)
             buf_printf(output, "timeout: failed to connect service \"%s\" within %llds: context deadline exceeded",
                        target.data + 7, (long long)timeout_of(t));

@@ -167,8 +167,7 @@ static void run_check(void *arg)
 static int64_t dispatch(struct prober *p, int64_t now)
 {
     int64_t next = 0;
-    map_foreach(&p->watched, it)
-    {
+    map_foreach (&p->watched, it) {
         struct watched *w = it->value;
         for (int i = 0; i < KINDS; i++) {
             struct check *c = &w->checks[i];
@@ -246,7 +245,8 @@ struct prober *prober_free(struct prober *p)
     pthread_mutex_unlock(&p->lock);
     pthread_join(p->thread, NULL);
     worker_pool_free(p->pool);
-    map_foreach(&p->watched, it) watched_free(it->value);
+    map_foreach (&p->watched, it)
+        watched_free(it->value);
     map_release(&p->watched);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
@@ -325,8 +325,7 @@ void prober_remove_pod(struct prober *p, const char *uid)
     pthread_mutex_lock(&p->lock);
     for (bool again = true; again;) {
         again = false;
-        map_foreach(&p->watched, it)
-        {
+        map_foreach (&p->watched, it) {
             if (strcmp(((struct watched *)it->value)->uid, uid) == 0) {
                 forget(p, str_n(it->key, it->key_len));
                 again = true;

@@ -152,8 +152,7 @@ int log_reader_read(struct log_reader *r, struct buf *out, size_t want)
 bool log_reader_reopen(struct log_reader *r)
 {
     struct stat now, mine;
-    if (stat(r->path, &now) < 0 || fstat(r->fd, &mine) < 0 ||
-        (now.st_ino == mine.st_ino && now.st_dev == mine.st_dev))
+    if (stat(r->path, &now) < 0 || fstat(r->fd, &mine) < 0 || (now.st_ino == mine.st_ino && now.st_dev == mine.st_dev))
         return false;
     int fd = open(r->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)

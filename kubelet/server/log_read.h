@@ -22,8 +22,8 @@ struct log_options {
 struct log_reader;
 int log_reader_open(const char *path, const struct log_options *o, struct log_reader **ret, struct err *err) MUST_CHECK;
 struct log_reader *log_reader_free(struct log_reader *r);
-/* Appends what can be read now, about `want` bytes. 1 = there may be more at once, 0 = the end of the file for now, -1 =
- * the limit is reached: no more will come. */
+/* Appends what can be read now, about `want` bytes. 1 = there may be more at once, 0 = the end of the file for now, -1
+ * = the limit is reached: no more will come. */
 int log_reader_read(struct log_reader *r, struct buf *out, size_t want);
 /* Goes on in the file that has taken the place after a rotation, if there is one and the old one is read to its end. */
 bool log_reader_reopen(struct log_reader *r);

@@ -63,8 +63,7 @@ static bool container_ended(struct log_watcher *w, const char *uid, const char *
 /* With the lock held: passes an event of the kernel on. */
 static void on_event(struct log_watcher *w, const struct inotify_event *e)
 {
-    list_foreach(&w->followers, struct log_stream, s, link)
-    {
+    list_foreach (&w->followers, struct log_stream, s, link) {
         if (e->wd != s->wd_file && e->wd != s->wd_dir)
             continue;
         if (e->mask & (IN_CLOSE_WRITE | IN_IGNORED | IN_MOVE_SELF | IN_CREATE))
@@ -91,8 +90,7 @@ static bool next_check(struct log_watcher *w, char **ret_uid, char **ret_id)
 {
     bool found = false;
     pthread_mutex_lock(&w->lock);
-    list_foreach(&w->followers, struct log_stream, s, link)
-    {
+    list_foreach (&w->followers, struct log_stream, s, link) {
         if (s->check && !found) {
             s->check = false;
             *ret_uid = xstrdup(s->uid);
@@ -107,8 +105,7 @@ static bool next_check(struct log_watcher *w, char **ret_uid, char **ret_id)
 static void mark(struct log_watcher *w, const char *id, bool ended)
 {
     pthread_mutex_lock(&w->lock);
-    list_foreach(&w->followers, struct log_stream, s, link)
-    {
+    list_foreach (&w->followers, struct log_stream, s, link) {
         if (strcmp(s->id, id) != 0)
             continue;
         if (!ended) {
@@ -209,8 +206,7 @@ struct log_watcher *log_watcher_free(struct log_watcher *w)
 /* Several streams of one file share the kernel's watch: it goes with the last. With the lock held. */
 static bool wd_in_use(const struct log_watcher *w, int wd)
 {
-    list_foreach((struct list *)&w->followers, struct log_stream, s, link)
-    {
+    list_foreach ((struct list *)&w->followers, struct log_stream, s, link) {
         if (s->wd_file == wd || s->wd_dir == wd)
             return true;
     }
@@ -343,9 +339,8 @@ static const char *waiting_words(const Corev1__Pod *pod, const char *name)
 {
     const Corev1__PodStatus *s = pod->status;
     for (size_t i = 0; s && i < s->n_containerstatuses + s->n_initcontainerstatuses; i++) {
-        const Corev1__ContainerStatus *k = i < s->n_containerstatuses
-                                               ? s->containerstatuses[i]
-                                               : s->initcontainerstatuses[i - s->n_containerstatuses];
+        const Corev1__ContainerStatus *k =
+            i < s->n_containerstatuses ? s->containerstatuses[i] : s->initcontainerstatuses[i - s->n_containerstatuses];
         if (!text_is(k->name, name) || !k->state || !k->state->waiting)
             continue;
         const char *reason = text_or(k->state->waiting->reason, "ContainerCreating");

@@ -98,8 +98,8 @@ static void look(struct log_rotator *r)
     pod_manager_list(r->k->manager, &pods);
     for (size_t i = 0; i < pods.n; i++) {
         const Metav1__ObjectMeta *m = pods.v[i]->meta;
-        _cleanup_(freep) char *dir = xasprintf("%s/%s_%s_%s", r->k->config->pod_logs_dir, kstr(m->namespace_),
-                                               kstr(m->name), kstr(m->uid));
+        _cleanup_(freep) char *dir =
+            xasprintf("%s/%s_%s_%s", r->k->config->pod_logs_dir, kstr(m->namespace_), kstr(m->name), kstr(m->uid));
         _cleanup_(runtime_pod_freep) struct runtime_pod *p = NULL;
         struct err err = ERR_INIT;
         if (!any_large(r, dir) || runtime_pod_load(r->k->runtime, kstr(m->uid), &p, &err) < 0)

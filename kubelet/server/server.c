@@ -22,14 +22,10 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {"containerLogs", "GET", "proxy", handle_logs},
-    {"exec", "GET POST", "proxy", handle_exec},
-    {"attach", "GET POST", "proxy", handle_attach},
-    {"portForward", "GET POST", "proxy", handle_port_forward},
-    {"run", "POST", "proxy", handle_run},
-    {"pods", "GET", "proxy", handle_pods},
-    {"runningpods", "GET", "proxy", handle_pods},
-    {"stats", "GET", "stats", handle_summary},
+    {"containerLogs", "GET", "proxy", handle_logs}, {"exec", "GET POST", "proxy", handle_exec},
+    {"attach", "GET POST", "proxy", handle_attach}, {"portForward", "GET POST", "proxy", handle_port_forward},
+    {"run", "POST", "proxy", handle_run},           {"pods", "GET", "proxy", handle_pods},
+    {"runningpods", "GET", "proxy", handle_pods},   {"stats", "GET", "stats", handle_summary},
     {"metrics", "GET", "metrics", handle_metrics},
 };
 
@@ -136,8 +132,8 @@ static bool in_group(const struct http_peer *p, const char *group)
 
 static const char *verb_of(struct str method)
 {
-    static const char *const verbs[][2] = {
-        {"GET", "get"}, {"HEAD", "get"}, {"POST", "create"}, {"PUT", "update"}, {"PATCH", "patch"}, {"DELETE", "delete"}};
+    static const char *const verbs[][2] = {{"GET", "get"},    {"HEAD", "get"},    {"POST", "create"},
+                                           {"PUT", "update"}, {"PATCH", "patch"}, {"DELETE", "delete"}};
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         if (str_is(method, verbs[i][0]))
             return verbs[i][1];

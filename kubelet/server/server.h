@@ -15,9 +15,9 @@ struct kubelet_server;
 struct server_options {
     const char *address;
     uint16_t port;
-    uint16_t healthz_port;             /* plain HTTP on 127.0.0.1; 0 = none */
-    const char *cert_file, *key_file;  /* NULL = self-signed ones are made in root_dir/pki */
-    const char *client_ca_file;        /* NULL = only /healthz */
+    uint16_t healthz_port;            /* plain HTTP on 127.0.0.1; 0 = none */
+    const char *cert_file, *key_file; /* NULL = self-signed ones are made in root_dir/pki */
+    const char *client_ca_file;       /* NULL = only /healthz */
 };
 int server_start(struct kubelet *k, const struct server_options *o, struct kubelet_server **ret,
                  struct err *err) MUST_CHECK;

@@ -52,8 +52,7 @@ bool pull_auth_parse(struct str config, struct str registry, struct pull_auth *r
     struct doc *d;
     if (json_parse(a, config, NULL, &d, &ignored) < 0)
         return false;
-    doc_foreach(doc_get(d, "auths"), it)
-    {
+    doc_foreach (doc_get(d, "auths"), it) {
         if (names_registry(doc_key(it), registry) && take(it, registry, ret))
             return true;
     }

@@ -243,8 +243,9 @@ static bool ensure_image(struct start *s)
     int64_t left = backoff_remaining_since_update(&w->images, str_of(image), clock_mono(w->k->clock));
     if (left > 0) {
         const struct waiting *before = map_gets(&w->waiting, s->c->name);
-        _cleanup_(freep) char *why =
-            before && strcmp(before->reason, "ErrImagePull") == 0 ? xasprintf("ErrImagePull: %s", before->message) : NULL;
+        _cleanup_(freep) char *why = before && strcmp(before->reason, "ErrImagePull") == 0
+                                         ? xasprintf("ErrImagePull: %s", before->message)
+                                         : NULL;
         if (before && strcmp(before->reason, "ImagePullBackOff") == 0)
             worker_wake_in(w, left); /* said already */
         else
@@ -267,8 +268,9 @@ static int check_non_root(const struct start *s, struct err *err)
         return 0;
     int64_t uid = c && c->has_runasuser ? c->runasuser : p && p->has_runasuser ? p->runasuser : -1;
     if (uid == 0)
-        return err_set(err, ERR_INVALID, "container's runAsUser breaks non-root policy (pod: \"%s_%s(%s)\", "
-                                         "container: %s)",
+        return err_set(err, ERR_INVALID,
+                       "container's runAsUser breaks non-root policy (pod: \"%s_%s(%s)\", "
+                       "container: %s)",
                        s->w->name, s->w->ns, s->w->uid, s->c->name);
     if (uid > 0 || s->image.uid > 0)
         return 0;
@@ -292,8 +294,7 @@ static const char *write_hosts(const struct start *s, struct err *err)
     if (s->pod->spec->hostnetwork)
         (void)!file_read("/etc/hosts", &node, &ignored);
     pod_hosts_file(&text, s->pod, f.pod_ips, f.n_pod_ips,
-                   pod_hostname(w->round, s->pod, c->node_name, c->cluster_domain), c->cluster_domain,
-                   buf_str(&node));
+                   pod_hostname(w->round, s->pod, c->node_name, c->cluster_domain), c->cluster_domain, buf_str(&node));
     const char *path = BUILD_PRINTF(w->round, "%s/etc-hosts", w->dir);
     return file_write(path, buf_str(&text), 0644, err) == 0 ? path : NULL;
 }
@@ -301,8 +302,7 @@ static const char *write_hosts(const struct start *s, struct err *err)
 static const char *make_message_file(const struct start *s, struct err *err)
 {
     const char *dir = BUILD_PRINTF(s->w->round, "%s/containers/%s", s->w->dir, s->c->name);
-    const char *path =
-        BUILD_PRINTF(s->w->round, "%s/%08llx", dir, (unsigned long long)random_below((uint64_t)1 << 32));
+    const char *path = BUILD_PRINTF(s->w->round, "%s/%08llx", dir, (unsigned long long)random_below((uint64_t)1 << 32));
     if (file_mkdirs(dir, 0750, err) < 0)
         return NULL;
     if (file_write(path, STR(""), 0666, err) < 0)
@@ -384,8 +384,7 @@ static int make_spec(const struct start *s, struct runtime_container_spec *spec,
     struct pod_worker *w = s->w;
     struct downward_facts facts = worker_facts(w);
     struct container_env env;
-    if (check_non_root(s, err) < 0 ||
-        env_make(w->round, s->pod, s->c, &w->k->objects, &facts, &env, err) < 0)
+    if (check_non_root(s, err) < 0 || env_make(w->round, s->pod, s->c, &w->k->objects, &facts, &env, err) < 0)
         return -1;
     *spec = (struct runtime_container_spec){
         .container = s->c,
@@ -433,8 +432,7 @@ static bool run_post_start(const struct start *s, const char *id)
 void worker_start_container(struct pod_worker *w, const Corev1__Container *c, bool init, const char *sandbox_id,
                             const struct runtime_sandbox_spec *sandbox)
 {
-    struct start s = {
-        .w = w, .pod = worker_pod(w), .c = c, .init = init, .sandbox_id = sandbox_id, .sandbox = sandbox};
+    struct start s = {.w = w, .pod = worker_pod(w), .c = c, .init = init, .sandbox_id = sandbox_id, .sandbox = sandbox};
     struct runtime_container_spec spec;
     struct err err = ERR_INIT;
     _cleanup_(freep) char *id = NULL;

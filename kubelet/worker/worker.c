@@ -318,8 +318,7 @@ static size_t waiting_list(struct pod_worker *w, struct waiting_reason **ret)
 {
     size_t n = 0;
     *ret = BUILD_ARRAY(w->round, w->waiting.n, struct waiting_reason);
-    map_foreach(&w->waiting, it)
-    {
+    map_foreach (&w->waiting, it) {
         const struct waiting *x = it->value;
         (*ret)[n++] = (struct waiting_reason){it->key, x->reason, x->message};
     }
@@ -471,8 +470,7 @@ static bool stop_all(struct pod_worker *w)
     worker_kill_all(w);
     for (size_t i = 0; i < w->running->n_sandboxes; i++) {
         const struct runtime_sandbox *s = &w->running->sandboxes[i];
-        if ((s->ready || i == 0) && runtime_sandbox_stop(w->k->runtime, s->id, &err) < 0 &&
-            err.code != ERR_NOT_FOUND) {
+        if ((s->ready || i == 0) && runtime_sandbox_stop(w->k->runtime, s->id, &err) < 0 && err.code != ERR_NOT_FOUND) {
             log_warn("cannot stop a pod sandbox", LOG_S("pod", w->name), LOG_ERR(&err));
             worker_wake_in(w, RETRY_NS);
             return false;
@@ -511,8 +509,7 @@ static bool remove_runtime(struct pod_worker *w)
 {
     struct err err = ERR_INIT;
     for (size_t i = 0; i < w->running->n_sandboxes; i++)
-        if (runtime_sandbox_remove(w->k->runtime, w->running->sandboxes[i].id, &err) < 0 &&
-            err.code != ERR_NOT_FOUND) {
+        if (runtime_sandbox_remove(w->k->runtime, w->running->sandboxes[i].id, &err) < 0 && err.code != ERR_NOT_FOUND) {
             log_warn("cannot remove a pod sandbox", LOG_S("pod", w->name), LOG_ERR(&err));
             worker_wake_in(w, RETRY_NS);
             return false;
@@ -598,8 +595,8 @@ static bool within_deadline(struct pod_worker *w, const Corev1__Pod *pod)
 {
     if (!pod->spec->has_activedeadlineseconds || !pod->status || !pod->status->starttime)
         return true;
-    int64_t left = (pod->status->starttime->seconds + pod->spec->activedeadlineseconds) * NS_PER_S -
-                   clock_wall(w->k->clock);
+    int64_t left =
+        (pod->status->starttime->seconds + pod->spec->activedeadlineseconds) * NS_PER_S - clock_wall(w->k->clock);
     if (left > 0) {
         worker_wake_in(w, left);
         return true;
@@ -687,8 +684,7 @@ static void do_round(struct pod_worker *w)
     pthread_mutex_unlock(&w->lock);
     w->wake_at = 0;
     if (worker_load(w, &err) < 0) {
-        log_warn("cannot see the containers of a pod", LOG_S("pod", w->name), LOG_S("namespace", w->ns),
-                 LOG_ERR(&err));
+        log_warn("cannot see the containers of a pod", LOG_S("pod", w->name), LOG_S("namespace", w->ns), LOG_ERR(&err));
         worker_wake_in(w, NS_PER_S / 5);
         return;
     }
@@ -742,8 +738,7 @@ static void *worker_main(void *arg)
 }
 
 int pod_worker_start(struct kubelet *k, const char *uid, const char *ns, const char *name, struct kube_object *pod,
-                     void (*done)(void *ctx, struct pod_worker *w), void *ctx, struct pod_worker **ret,
-                     struct err *err)
+                     void (*done)(void *ctx, struct pod_worker *w), void *ctx, struct pod_worker **ret, struct err *err)
 {
     struct pod_worker *w = worker_new(k, uid, ns, name);
     pthread_t thread;

@@ -27,9 +27,9 @@ struct pod_worker *pod_worker_ref(struct pod_worker *w);
 void pod_worker_unref(struct pod_worker *w);
 
 const char *pod_worker_uid(const struct pod_worker *w);
-void pod_worker_update(struct pod_worker *w, struct kube_object *pod); /* the API's new state */
-void pod_worker_gone(struct pod_worker *w);                            /* the API has it no more */
-void pod_worker_poke(struct pod_worker *w);                            /* look again */
+void pod_worker_update(struct pod_worker *w, struct kube_object *pod);  /* the API's new state */
+void pod_worker_gone(struct pod_worker *w);                             /* the API has it no more */
+void pod_worker_poke(struct pod_worker *w);                             /* look again */
 void pod_worker_exited(struct pod_worker *w, const char *container_id); /* the runtime says that this has ended */
 void pod_worker_stop(struct pod_worker *w); /* the kubelet ends: leave everything as it is */
 

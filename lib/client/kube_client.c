@@ -82,7 +82,7 @@ static int decode_list(const struct kube_kind *k, struct str body, struct kube_o
 
     if (!wire_open(body, &e))
         return err_set(err, ERR_BAD_GATEWAY, "%sList: the answer is not protobuf", k->kind);
-    while ((r = wire_next(&e.raw, &f)) > 0) {
+    while ((r = wire_next_field(&e.raw, &f)) > 0) {
         struct kube_object *o;
         if (f.number == 1 && decode_list_meta(f.bytes, p, err) < 0)
             return -1;

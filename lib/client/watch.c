@@ -89,11 +89,11 @@ static bool open_event(struct str frame, struct str *type, struct str *object)
     *type = *object = STR("");
     if (wire_open(frame, &e)) /* some servers wrap the event as well */
         frame = e.raw;
-    while ((r = wire_next(&frame, &f)) > 0) {
+    while ((r = wire_next_field(&frame, &f)) > 0) {
         if (f.number == 1 && f.type == 2)
             *type = f.bytes;
         if (f.number == 2 && f.type == 2)
-            while ((r = wire_next(&f.bytes, &x)) > 0)
+            while ((r = wire_next_field(&f.bytes, &x)) > 0)
                 if (x.number == 1)
                     *object = x.bytes;
         if (r < 0)

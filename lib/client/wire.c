@@ -25,7 +25,7 @@ static bool take_bytes(struct str *s, uint64_t n, struct str *ret)
     return true;
 }
 
-int wire_next(struct str *rest, struct wire_field *ret)
+int wire_next_field(struct str *rest, struct wire_field *ret)
 {
     struct str start = *rest;
     uint64_t tag, n;
@@ -56,7 +56,7 @@ bool wire_find(struct str msg, uint32_t number, struct str *ret_whole)
     struct str found = {"", 0};
     int r;
 
-    while ((r = wire_next(&msg, &f)) > 0)
+    while ((r = wire_next_field(&msg, &f)) > 0)
         if (f.number == number)
             found = f.whole;
     if (r < 0)
@@ -76,12 +76,12 @@ bool wire_open(struct str body, struct wire_envelope *ret)
     if (!str_starts(body, str_n(magic, sizeof(magic))))
         return false;
     body = str_from(body, sizeof(magic));
-    while ((r = wire_next(&body, &f)) > 0) {
+    while ((r = wire_next_field(&body, &f)) > 0) {
         if (f.number == 2 && f.type == 2)
             e.raw = f.bytes;
         if (f.number != 1 || f.type != 2)
             continue;
-        while ((r = wire_next(&f.bytes, &t)) > 0)
+        while ((r = wire_next_field(&f.bytes, &t)) > 0)
             if (t.type == 2)
                 *(t.number == 1 ? &e.api_version : &e.kind) = t.bytes;
         if (r < 0)

@@ -17,7 +17,7 @@ struct wire_field {
 };
 
 /* Takes the next field off the front. 1 = a field, 0 = the end, -1 = not protobuf. */
-int wire_next(struct str *rest, struct wire_field *ret);
+int wire_next_field(struct str *rest, struct wire_field *ret);
 /* The last field of that number, tag included; empty when absent (a valid message with nothing in it). False: not
  * protobuf. */
 bool wire_find(struct str msg, uint32_t number, struct str *ret_whole);

@@ -45,8 +45,8 @@ static void finds_a_field_with_its_tag(void **state)
                         3);
     assert_true(wire_find(msg, 7, &whole));
     assert_int_equal(whole.n, 0);
-    assert_int_equal(wire_next(&msg, &f), 1);
-    assert_int_equal(wire_next(&msg, &f), 1);
+    assert_int_equal(wire_next_field(&msg, &f), 1);
+    assert_int_equal(wire_next_field(&msg, &f), 1);
     assert_int_equal(f.varint, 300);
 }
 
@@ -61,7 +61,7 @@ static void refuses_bad_tags(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct str s = bad[i];
-        assert_int_equal(wire_next(&s, &f), -1);
+        assert_int_equal(wire_next_field(&s, &f), -1);
     }
 }
 
