@@ -247,6 +247,21 @@ static void plan_group(struct work *w, struct group *g, struct kept *kept, size_
     }
 }
 
+/* A slice that would go takes over what another would be made for: one write instead of two, and watchers see a change.
+ */
+static void recycle(struct work *w)
+{
+    struct slice_plan *p = w->plan;
+
+    while (p->n_create && p->n_remove) {
+        slice *s = p->create[--p->n_create];
+        const struct kube_object *old = p->remove[--p->n_remove];
+        s->metadata = KUBE_COPY(w->a, Metav1__ObjectMeta, old->meta);
+        set_labels(w, s->metadata);
+        p->update[p->n_update++] = s;
+    }
+}
+
 void plan_slices(struct arena *a, const struct kube_object *o, const struct kube_objects *pods,
                  const struct kube_objects *present, const char *family, size_t max_endpoints,
                  const struct node_zone *nodes, struct slice_plan *plan)
@@ -271,4 +286,5 @@ void plan_slices(struct arena *a, const struct kube_object *o, const struct kube
     for (size_t i = 0; i < present->n; i++)
         if (!used[i])
             plan->remove[plan->n_remove++] = present->v[i];
+    recycle(&w);
 }

@@ -6,9 +6,7 @@
 #include "base/random.h"
 #include "client/meta.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -36,7 +34,8 @@ static bool read_small(const char *path, struct buf *b)
     return file_read(path, b, &ignored) == 0;
 }
 
-/* Field 22 of /proc/PID/stat, counted behind the command's closing parenthesis. */
+/* Field 22 of /proc/PID/stat, counted behind the command's closing parenthesis. False: no such process, or a dead one
+ * that its parent has not yet waited for. */
 static bool start_time(uint64_t pid, uint64_t *ret)
 {
     _cleanup_(buf_releasep) struct buf b = BUF_INIT(4096);
@@ -47,10 +46,13 @@ static bool start_time(uint64_t pid, uint64_t *ret)
     if (!read_small(path, &b))
         return false;
     const char *end = strrchr(b.data, ')');
-    struct str rest = str_of(end ? end + 1 : "");
-    for (int n = 2; str_split(&rest, ' ', &field); n++)
+    struct str rest = str_of(end && end[1] ? end + 2 : "");
+    for (int n = 3; str_split(&rest, ' ', &field); n++) {
+        if (n == 3 && (str_is(field, "Z") || str_is(field, "X")))
+            return false;
         if (n == 22)
             return parse_uint64(field, ret);
+    }
     return false;
 }
 
@@ -92,9 +94,7 @@ static bool holder_is_dead(const char *holder)
         return false;
     if (strcmp(me.boot, it.boot) != 0 || me.pid_ns != ns)
         return false;
-    if (kill((pid_t)pid, 0) < 0 && errno == ESRCH)
-        return true;
-    return start_time(pid, &start_now) && start_now != start; /* the number was given to another process */
+    return !start_time(pid, &start_now) || start_now != start; /* the number may have been given to another process */
 }
 
 /* --- the Lease --- */

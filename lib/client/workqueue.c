@@ -339,7 +339,9 @@ static void *work(void *arg)
         if (w->sync(w->ctx, k, &err) == 0) {
             workqueue_forget(w->q, k);
         } else {
-            enum log_level level = err.code == ERR_CONFLICT ? LOG_DEBUG : LOG_WARN;
+            bool stale =
+                err.code == ERR_CONFLICT || err.code == ERR_ALREADY_EXISTS; /* the informer is a little behind */
+            enum log_level level = stale ? LOG_DEBUG : LOG_WARN;
             LOG_AT(level, "sync failed", LOG_S("queue", w->q->o.name), LOG_S("key", key), LOG_ERR(&err));
             workqueue_add_rate_limited(w->q, k);
         }
