@@ -1,0 +1,198 @@
+/*
+ * How many pods the apiserver creates with 64 in flight, against raw etcd Txns of the same size and number in flight in
+ * the same run. Aim: half or more. Client, apiserver and etcd share the machine, so the CPU of each is told too.
+ */
+#include "apiserver/storage/etcd.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "net/http_client.h"
+#include "testapiserver/test_apiserver.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define IN_FLIGHT 64
+#define RUN_NS (2 * NS_PER_S)
+#define PATH "/api/v1/namespaces/default/pods"
+
+static const char pod[] =
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\",\"labels\":{\"app\":\"bench\",\"tier\":"
+    "\"web\"}},\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"busybox:1.36\",\"command\":[\"sh\",\"-c\","
+    "\"sleep 3600\"],\"ports\":[{\"containerPort\":8080}],\"env\":[{\"name\":\"A\",\"value\":\"1\"}],\"resources\":{"
+    "\"requests\":{\"cpu\":\"100m\",\"memory\":\"64Mi\"},\"limits\":{\"cpu\":\"200m\",\"memory\":\"128Mi\"}}}]}}";
+
+static struct test_apiserver api;
+static struct etcd etcd;
+static size_t stored_size;
+
+static NORETURN void die(const char *what, const char *text)
+{
+    fprintf(stderr, "%s: %s\n", what, text);
+    test_apiserver_stop(&api);
+    exit(1);
+}
+
+struct worker {
+    pthread_t thread;
+    struct http_client *http; /* NULL: raw Txns */
+    int id, run;
+    int64_t until;
+    long calls;
+};
+
+static void create_pod(struct http_client *http, const char *name)
+{
+    char body[1024];
+    const char *headers[] = {"Content-Type: application/json", "Accept: application/json"};
+    struct err err = ERR_INIT;
+    struct http_client_response r;
+    snprintf(body, sizeof body, pod, name);
+    struct http_client_request q = {
+        .method = "POST", .path = PATH, .headers = headers, .n_headers = 2, .body = str_of(body)};
+    if (http_client_call(http, &q, &r, &err) < 0)
+        die("create", err.msg);
+    if (r.status != 201)
+        die("create", r.body.data);
+    http_client_response_release(&r);
+}
+
+static void raw_txn(const char *name)
+{
+    static const char zeros[16384];
+    char key[128];
+    struct err err = ERR_INIT;
+    Etcdserverpb__Compare cmp = ETCDSERVERPB__COMPARE__INIT, *cmps[] = {&cmp};
+    Etcdserverpb__PutRequest put = ETCDSERVERPB__PUT_REQUEST__INIT;
+    Etcdserverpb__RequestOp then = ETCDSERVERPB__REQUEST_OP__INIT, *thens[] = {&then};
+    Etcdserverpb__TxnRequest txn = ETCDSERVERPB__TXN_REQUEST__INIT;
+    Etcdserverpb__TxnResponse *r = NULL;
+    snprintf(key, sizeof key, "/raw/pods/default/%s", name);
+    cmp.key = put.key = etcd_bytes(str_of(key));
+    cmp.target = ETCDSERVERPB__COMPARE__COMPARE_TARGET__MOD;
+    cmp.target_union_case = ETCDSERVERPB__COMPARE__TARGET_UNION_MOD_REVISION;
+    put.value = etcd_bytes(str_n(zeros, MIN_OF(stored_size, sizeof zeros)));
+    then.request_case = ETCDSERVERPB__REQUEST_OP__REQUEST_REQUEST_PUT;
+    then.request_put = &put;
+    txn.compare = cmps;
+    txn.success = thens;
+    txn.n_compare = txn.n_success = 1;
+    if (etcd_txn(&etcd, &txn, etcd_deadline(&etcd), &r, &err) < 0)
+        die("txn", err.msg);
+    etcdserverpb__txn_response__free_unpacked(r, NULL);
+}
+
+static void *work(void *user)
+{
+    struct worker *w = user;
+    char name[64];
+    while (clock_mono(&clock_system) < w->until) {
+        snprintf(name, sizeof name, "bench-%d-%02d-%05ld", w->run, w->id, w->calls++);
+        if (w->http)
+            create_pod(w->http, name);
+        else
+            raw_txn(name);
+    }
+    return NULL;
+}
+
+static double self_cpu_s(void)
+{
+    struct rusage r;
+    getrusage(RUSAGE_SELF, &r);
+    return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) + (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
+}
+
+static double process_cpu_s(pid_t pid)
+{
+    char path[64], line[1024];
+    unsigned long user = 0, sys = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (!f || !fgets(line, sizeof line, f) ||
+        sscanf(strrchr(line, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys) != 2)
+        user = sys = 0;
+    if (f)
+        fclose(f);
+    return (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double run(struct http_client *http, int number, int in_flight)
+{
+    struct worker w[IN_FLIGHT];
+    int64_t start = clock_mono(&clock_system);
+    double cpu[3] = {self_cpu_s(), process_cpu_s(api.pid), process_cpu_s(api.etcd.pid)};
+    long calls = 0;
+    for (int i = 0; i < in_flight; i++) {
+        w[i] = (struct worker){.http = http, .id = i, .run = number, .until = start + RUN_NS};
+        if (pthread_create(&w[i].thread, NULL, work, &w[i]))
+            die("thread", "cannot start");
+    }
+    for (int i = 0; i < in_flight; i++) {
+        pthread_join(w[i].thread, NULL);
+        calls += w[i].calls;
+    }
+    double s = (double)(clock_mono(&clock_system) - start) / 1e9, n = (double)calls / 1e6;
+    printf("  %-9s %2d in flight: %6.0f/s   CPU us each: client %5.1f, apiserver %5.1f, etcd %5.1f\n",
+           http ? "create" : "raw Txn", in_flight, (double)calls / s, (self_cpu_s() - cpu[0]) / n,
+           (process_cpu_s(api.pid) - cpu[1]) / n, (process_cpu_s(api.etcd.pid) - cpu[2]) / n);
+    return (double)calls / s;
+}
+
+/* Creates one pod, to know how large its stored form is. */
+static void measure_size(struct http_client *http)
+{
+    Etcdserverpb__RangeRequest req = ETCDSERVERPB__RANGE_REQUEST__INIT;
+    Etcdserverpb__RangeResponse *r = NULL;
+    struct err err = ERR_INIT;
+    create_pod(http, "first");
+    req.key = etcd_bytes(STR("/registry/pods/default/first"));
+    if (etcd_range(&etcd, &req, etcd_deadline(&etcd), &r, &err) < 0 || r->n_kvs != 1)
+        die("range", err.msg);
+    stored_size = r->kvs[0]->value.len;
+    etcdserverpb__range_response__free_unpacked(r, NULL);
+    printf("a stored pod has %zu bytes\n", stored_size);
+}
+
+static void wait_for_service_account(struct http_client *http)
+{
+    struct err err = ERR_INIT;
+    struct http_client_response r;
+    const char *headers[] = {"Content-Type: application/json"};
+    struct http_client_request q = {
+        .method = "POST",
+        .path = "/api/v1/namespaces/default/serviceaccounts",
+        .headers = headers,
+        .n_headers = 1,
+        .body = STR("{\"apiVersion\":\"v1\",\"kind\":\"ServiceAccount\",\"metadata\":{\"name\":\"default\"}}")};
+    if (http_client_call(http, &q, &r, &err) < 0)
+        die("service account", err.msg);
+    if (r.status != 201 && r.status != 409)
+        die("service account", r.body.data);
+    http_client_response_release(&r);
+}
+
+int main(void)
+{
+    struct err err = ERR_INIT;
+    if (!test_apiserver_available()) {
+        printf("skipped: no etcd, or no apiserver beside the benchmark\n");
+        return 0;
+    }
+    test_apiserver_start(&api);
+    struct grpc_channel_options g = {.target = api.etcd.url};
+    struct http_client *http = test_apiserver_client(&api);
+    if (etcd_open(&etcd, &g, 10000, &err) < 0)
+        die("etcd", err.msg);
+    wait_for_service_account(http);
+    measure_size(http);
+    run(http, 0, 1);
+    for (int i = 1; i <= 3; i++) {
+        double raw = run(NULL, i, IN_FLIGHT), create = run(http, i, IN_FLIGHT);
+        printf("  ratio %.2f\n", create / raw);
+    }
+    http_client_free(http);
+    etcd_close(&etcd);
+    test_apiserver_stop(&api);
+    return 0;
+}
