@@ -232,6 +232,12 @@ static void check_load_balancer(const struct service_check *s, path_t p)
         field_forbidden(s->e, FIELD(p, "loadBalancerClass"), "%s", only);
 }
 
+static bool has_cluster_traffic(const struct service_check *s)
+{
+    static const char *const types[] = {"ClusterIP", "NodePort", "LoadBalancer", NULL};
+    return v_among(s->type, types);
+}
+
 static void check_traffic(const struct service_check *s, path_t p)
 {
     struct str external = v_str(s->spec, "externalTrafficPolicy");
@@ -250,7 +256,7 @@ static void check_traffic(const struct service_check *s, path_t p)
     } else if (doc_int_or(port, 0) != 0) { /* 0 here: given out after validation */
         v_port(s->e, FIELD(p, "healthCheckNodePort"), port);
     }
-    if (!internal && !s->external_name)
+    if (!internal && has_cluster_traffic(s))
         field_required(s->e, FIELD(p, "internalTrafficPolicy"), "%s", "");
     else if (internal)
         V_ENUM(s->e, FIELD(p, "internalTrafficPolicy"), doc_str(internal), "Cluster", "Local");
