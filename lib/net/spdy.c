@@ -119,9 +119,8 @@ static uint32_t get32(const char *p)
     return (uint32_t)u[0] << 24 | (uint32_t)u[1] << 16 | (uint32_t)u[2] << 8 | u[3];
 }
 
-static void make_dictionary(struct buf *b)
+void spdy_dictionary(struct buf *b)
 {
-    buf_init(b, 4 * KIB);
     for (size_t i = 0; i < ARRAY_LEN(dictionary_words); i++) {
         put32(b, (uint32_t)strlen(dictionary_words[i]));
         buf_puts(b, dictionary_words[i]);
@@ -136,7 +135,8 @@ int spdy_new(const struct spdy_ops *ops, void *ctx, struct buf *out, struct spdy
     s->ctx = ctx;
     s->out = out;
     s->next_id = 1;
-    make_dictionary(&s->dictionary);
+    buf_init(&s->dictionary, 4 * KIB);
+    spdy_dictionary(&s->dictionary);
     buf_init(&s->in, CONTROL_MAX + 8);
     s->has_deflater = deflateInit(&s->deflater, Z_BEST_COMPRESSION) == Z_OK &&
                       deflateSetDictionary(&s->deflater, (Bytef *)s->dictionary.data, (uInt)s->dictionary.len) == Z_OK;

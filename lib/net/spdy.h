@@ -34,6 +34,8 @@ void spdy_goaway(struct spdy *s);
 /* Takes bytes that arrived, of any length. -1: the other side does not speak SPDY, end the connection. */
 int spdy_input(struct spdy *s, struct str data, struct err *err) MUST_CHECK;
 
+void spdy_dictionary(struct buf *out); /* what the compression of both sides starts with; for peers in tests */
+
 #define SPDY_CANCEL 5
 #define SPDY_DATA_MAX ((size_t)(64 * 1024)) /* a longer piece is split into frames of this */
 

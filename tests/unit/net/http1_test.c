@@ -1,5 +1,5 @@
 /* The server over HTTP/1.1: what it answers, and what it does to those who misbehave. */
-#include "raw.h"
+#include "testhttp/raw.h"
 #include "testhttp/echo_server.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* The server over HTTP/2, frame by frame, and under the known attacks. */
-#include "raw.h"
+#include "testhttp/raw.h"
 #include "testhttp/echo_server.h"
 
 #include <setjmp.h>

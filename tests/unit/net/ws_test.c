@@ -1,5 +1,5 @@
 /* WebSocket messages, and TLS: half handshakes, and certificates that nobody vouches for. */
-#include "raw.h"
+#include "testhttp/raw.h"
 #include "testhttp/echo_server.h"
 
 #include "base/file.h"
