@@ -55,7 +55,7 @@
         (vec_)->v = NULL;                                                                                              \
         (vec_)->n = (vec_)->cap = 0;                                                                                   \
     } while (0)
-#define vec_foreach(vec_, it) for (__typeof__((vec_)->v) it = (vec_)->v; it < (vec_)->v + (vec_)->n; it++)
+#define vec_foreach(vec_, it) for (__typeof__((vec_)->v) it = (vec_)->v; it && it < (vec_)->v + (vec_)->n; it++)
 #define vec_sort(vec_, cmp) ((vec_)->n ? qsort((vec_)->v, (vec_)->n, sizeof(*(vec_)->v), cmp) : (void)0)
 
 #endif
