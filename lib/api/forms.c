@@ -423,23 +423,41 @@ struct doc *form_zero(struct arena *a, const struct form *f)
     return f->zero ? doc_string(a, str_of(f->zero)) : doc_null(a);
 }
 
+/* The digits of "-d.ddde+NN" as a plain integer: zeros behind the last. */
+static void plain_integer(char *text, size_t size, int exponent)
+{
+    char digits[64];
+    size_t n = 0, whole = (size_t)exponent + 1 + (text[0] == '-');
+
+    for (const char *p = text; *p != 'e'; p++)
+        if (*p != '.')
+            digits[n++] = *p;
+    while (n < whole && n + 1 < sizeof(digits))
+        digits[n++] = '0';
+    snprintf(text, size, "%.*s", (int)n, digits);
+}
+
 /* Shortest text that reads back the same; Go changes to an exponent below 1e-6 and from 1e21 on. */
 struct doc *doc_double(struct arena *a, double v)
 {
     char text[64];
     int digits = 1;
+    int64_t exponent = 0;
 
     do
         snprintf(text, sizeof(text), "%.*e", digits - 1, v);
     while (strtod(text, NULL) != v && digits++ < 17);
-    double size = fabs(v);
-    if (size != 0 && (size < 1e-6 || size >= 1e21)) {
-        char *e = strchr(text, 'e');
-        if (e && e[2] == '0') /* e-09 -> e-9 */
+    char *e = strchr(text, 'e');
+    if (!e) /* no number: callers do not let that happen */
+        return NULL;
+    (void)parse_int64(e[1] == '+' ? str_of(e + 2) : str_of(e + 1), &exponent);
+    if (v != 0 && (fabs(v) < 1e-6 || fabs(v) >= 1e21)) {
+        if (e[2] == '0') /* e-09 -> e-9 */
             memmove(e + 2, e + 3, strlen(e + 3) + 1);
+    } else if (exponent >= digits - 1) {
+        plain_integer(text, sizeof(text), (int)exponent);
     } else {
-        int exponent = atoi(strchr(text, 'e') + 1);
-        snprintf(text, sizeof(text), "%.*f", MAX_OF(digits - 1 - exponent, 0), v);
+        snprintf(text, sizeof(text), "%.*f", digits - 1 - (int)exponent, v);
     }
     return doc_number(a, arena_str(a, str_of(text)));
 }

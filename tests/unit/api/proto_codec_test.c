@@ -165,6 +165,29 @@ static void test_forms(void **state)
     check_round(message_of("apps", "v1", "ControllerRevision"), "{}", "{\"metadata\":{},\"data\":null,\"revision\":0}");
 }
 
+/* Go's way of writing a float64. */
+static void test_doubles(void **state)
+{
+    static const char *const numbers[][2] = {{"1.50", "1.5"},
+                                             {"1e3", "1000"},
+                                             {"1e21", "1e+21"},
+                                             {"123e-9", "1.23e-7"},
+                                             {"0.000001", "0.000001"},
+                                             {"-0.1", "-0.1"},
+                                             {"1e20", "100000000000000000000"},
+                                             {"12345678901234567890", "12345678901234567000"},
+                                             {"7", "7"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        char in[128], want[128];
+        snprintf(in, sizeof(in), "{\"maximum\":%s}", numbers[i][0]);
+        snprintf(want, sizeof(want), "{\"maximum\":%s}", numbers[i][1]);
+        const struct schema_kind *crd =
+            schema_kind_find(STR("apiextensions.k8s.io"), STR("v1"), STR("CustomResourceDefinition"));
+        check_round(schema_path(crd->message, STR("spec.versions.schema.openAPIV3Schema"))->message, in, want);
+    }
+}
+
 static void check_error(const struct schema_message *m, const char *in, const char *want)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
@@ -219,22 +242,25 @@ static void test_unknown_fields(void **state)
 
 static void test_broken_bytes(void **state)
 {
-    static const char *const bad[] = {"\x0a",
-                                      "\x0a\x05"
-                                      "ab",
-                                      "\x0b",
-                                      "\x00\x00",
-                                      "\x08\x01",
-                                      "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
-                                      "\x0a\x02\x0a\x7f",
-                                      "\x0a\x03\x0a\x01\xff"};
+    static const struct {
+        const char *bytes;
+        size_t n;
+    } bad[] = {
+        {"\x0a", 1},                 /* no length */
+        {"\x0a\x05xy", 4},           /* cut short */
+        {"\x0b", 1},                 /* a group */
+        {"\x00\x00", 2},             /* number 0 */
+        {"\x08\x01", 2},             /* metadata as a varint */
+        {"\x0a\x02\x0a\x7f", 4},     /* cut short inside */
+        {"\x0a\x03\x0a\x01\xff", 5}, /* no UTF-8 */
+        {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10},
+    };
     _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
     struct doc *d;
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct err err = ERR_INIT;
-        size_t n = i == 3 ? 2 : strlen(bad[i]);
-        if (proto_decode(a, str_n(bad[i], n), message_of("", "v1", "Pod"), &d, &err) == 0)
+        if (proto_decode(a, str_n(bad[i].bytes, bad[i].n), message_of("", "v1", "Pod"), &d, &err) == 0)
             fail_msg("case %zu was accepted", i);
     }
 }
@@ -300,9 +326,10 @@ static void test_long_lengths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),      cmocka_unit_test(test_zero_values),    cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_type_errors), cmocka_unit_test(test_unknown_fields), cmocka_unit_test(test_broken_bytes),
-        cmocka_unit_test(test_map_order),   cmocka_unit_test(test_depth),          cmocka_unit_test(test_long_lengths),
+        cmocka_unit_test(test_golden),       cmocka_unit_test(test_zero_values),    cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_type_errors),  cmocka_unit_test(test_unknown_fields), cmocka_unit_test(test_broken_bytes),
+        cmocka_unit_test(test_map_order),    cmocka_unit_test(test_depth),          cmocka_unit_test(test_doubles),
+        cmocka_unit_test(test_long_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
