@@ -32,7 +32,21 @@ struct runtime {
     pthread_cond_t wake;
     bool stopping;
     struct listener listener;
+    int heavy, heavy_max, urgent_waiting; /* calls that make processes; under the lock */
+    pthread_cond_t light;
 };
+
+/* Starting containers is work for the CPUs: too many at a time all get slower. Those that end a pod's start (urgent) go
+ * before those that begin another's, so that the first pods are there early. */
+void heavy_enter(struct runtime *rt, bool urgent);
+void heavy_leave(struct runtime *rt);
+#define HEAVY(rt, urgent, call)                                                                                        \
+    ({                                                                                                                 \
+        heavy_enter((rt), (urgent));                                                                                   \
+        int _rc = (call);                                                                                              \
+        heavy_leave(rt);                                                                                               \
+        _rc;                                                                                                           \
+    })
 
 int call_cri(struct runtime *rt, const char *service, const char *method, const ProtobufCMessage *request,
              const ProtobufCMessageDescriptor *type, int deadline_ms, ProtobufCMessage **ret,

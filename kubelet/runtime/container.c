@@ -20,7 +20,8 @@ int runtime_container_start(struct runtime *rt, const char *id, struct err *err)
     Cri__StartContainerRequest request = CRI__START_CONTAINER_REQUEST__INIT;
     _cleanup_(message_freep) Cri__StartContainerResponse *response = NULL;
     request.container_id = (char *)id;
-    return CALL(rt, RuntimeService, StartContainer, start_container, &request, CALL_MS, &response, err);
+    return HEAVY(rt, true,
+                 CALL(rt, RuntimeService, StartContainer, start_container, &request, CALL_MS, &response, err));
 }
 
 int runtime_container_stop(struct runtime *rt, const char *id, int64_t grace_s, struct err *err)

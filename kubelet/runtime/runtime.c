@@ -10,10 +10,32 @@ int call_cri(struct runtime *rt, const char *service, const char *method, const 
     return grpc_call(rt->ch, path, request, type, deadline_ms, ret, err);
 }
 
+void heavy_enter(struct runtime *rt, bool urgent)
+{
+    pthread_mutex_lock(&rt->lock);
+    rt->urgent_waiting += urgent;
+    while ((rt->heavy >= rt->heavy_max || (!urgent && rt->urgent_waiting > 0)) && !rt->stopping)
+        pthread_cond_wait(&rt->light, &rt->lock);
+    rt->urgent_waiting -= urgent;
+    rt->heavy++;
+    pthread_cond_broadcast(&rt->light);
+    pthread_mutex_unlock(&rt->lock);
+}
+
+void heavy_leave(struct runtime *rt)
+{
+    pthread_mutex_lock(&rt->lock);
+    rt->heavy--;
+    pthread_cond_broadcast(&rt->light);
+    pthread_mutex_unlock(&rt->lock);
+}
+
 int runtime_new(const struct runtime_options *o, struct runtime **ret, struct err *err)
 {
     struct runtime *rt = xcalloc(1, sizeof(*rt));
+    rt->heavy_max = (int)MAX_OF(sysconf(_SC_NPROCESSORS_ONLN), 1) * 4;
     pthread_mutex_init(&rt->lock, NULL);
+    pthread_cond_init(&rt->light, NULL);
     pthread_condattr_t mono;
     pthread_condattr_init(&mono);
     pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
@@ -37,11 +59,13 @@ struct runtime *runtime_free(struct runtime *rt)
     if (rt->listener.stream)
         grpc_stream_cancel(rt->listener.stream);
     pthread_cond_broadcast(&rt->wake);
+    pthread_cond_broadcast(&rt->light);
     pthread_mutex_unlock(&rt->lock);
     if (rt->listener.started)
         pthread_join(rt->listener.thread, NULL);
     grpc_channel_free(rt->events);
     grpc_channel_free(rt->ch);
+    pthread_cond_destroy(&rt->light);
     pthread_cond_destroy(&rt->wake);
     pthread_mutex_destroy(&rt->lock);
     free(rt);

@@ -6,7 +6,8 @@ int runtime_sandbox_run(struct runtime *rt, const struct runtime_sandbox_spec *s
     Cri__RunPodSandboxRequest request = CRI__RUN_POD_SANDBOX_REQUEST__INIT;
     _cleanup_(message_freep) Cri__RunPodSandboxResponse *response = NULL;
     request.config = config_sandbox(a, s);
-    if (CALL(rt, RuntimeService, RunPodSandbox, run_pod_sandbox, &request, SANDBOX_MS, &response, err) < 0)
+    if (HEAVY(rt, false,
+              CALL(rt, RuntimeService, RunPodSandbox, run_pod_sandbox, &request, SANDBOX_MS, &response, err)) < 0)
         return -1;
     *ret_id = xstrdup(text(response->pod_sandbox_id));
     return 0;

@@ -325,32 +325,39 @@ static bool read_options(struct call *c, struct log_options *o)
     return true;
 }
 
-static const struct runtime_container *previous_of(const struct runtime_pod *p, const char *name)
+static const Corev1__ContainerStatus *status_of(const Corev1__Pod *pod, const char *name)
 {
-    const struct runtime_container *newest = runtime_pod_container(p, name);
-    for (size_t i = 0; i < p->n_containers; i++)
-        if (&p->containers[i] != newest && strcmp(p->containers[i].name, name) == 0 &&
-            p->containers[i].state == CONTAINER_EXITED)
-            return &p->containers[i];
+    const Corev1__PodStatus *s = pod->status;
+    for (size_t i = 0; s && i < s->n_containerstatuses; i++)
+        if (text_is(s->containerstatuses[i]->name, name))
+            return s->containerstatuses[i];
+    for (size_t i = 0; s && i < s->n_initcontainerstatuses; i++)
+        if (text_is(s->initcontainerstatuses[i]->name, name))
+            return s->initcontainerstatuses[i];
     return NULL;
+}
+
+/* The one that the status shows as lastState: of a container in a crash loop that is the newest. */
+static const struct runtime_container *previous_of(const Corev1__Pod *pod, const struct runtime_pod *p,
+                                                   const char *name)
+{
+    const Corev1__ContainerStatus *k = status_of(pod, name);
+    const Corev1__ContainerStateTerminated *end = k && k->laststate ? k->laststate->terminated : NULL;
+    const char *id = end && end->containerid ? strstr(end->containerid, "://") : NULL;
+    return id ? runtime_pod_container_by_id(p, id + 3) : NULL;
 }
 
 static const char *waiting_words(const Corev1__Pod *pod, const char *name)
 {
-    const Corev1__PodStatus *s = pod->status;
-    for (size_t i = 0; s && i < s->n_containerstatuses + s->n_initcontainerstatuses; i++) {
-        const Corev1__ContainerStatus *k =
-            i < s->n_containerstatuses ? s->containerstatuses[i] : s->initcontainerstatuses[i - s->n_containerstatuses];
-        if (!text_is(k->name, name) || !k->state || !k->state->waiting)
-            continue;
-        const char *reason = text_or(k->state->waiting->reason, "ContainerCreating");
-        if (strcmp(reason, "ErrImagePull") == 0)
-            return "image can't be pulled";
-        if (strcmp(reason, "ImagePullBackOff") == 0)
-            return "trying and failing to pull image";
-        return reason;
-    }
-    return "ContainerCreating";
+    const Corev1__ContainerStatus *k = status_of(pod, name);
+    const char *reason = "ContainerCreating";
+    if (k && k->state && k->state->waiting)
+        reason = text_or(k->state->waiting->reason, reason);
+    if (strcmp(reason, "ErrImagePull") == 0)
+        return "image can't be pulled";
+    if (strcmp(reason, "ImagePullBackOff") == 0)
+        return "trying and failing to pull image";
+    return reason;
 }
 
 /* The container whose log is meant; NULL after it has answered. */
@@ -364,7 +371,7 @@ static const struct runtime_container *choose(struct call *c, const Corev1__Pod 
     }
     const struct runtime_container *r = runtime_pod_container(p, name);
     if (call_query_true(c, "previous")) {
-        r = previous_of(p, name);
+        r = previous_of(pod, p, name);
         if (!r)
             call_text(c, 400, "previous terminated container \"%s\" in pod \"%s\" not found\n", name, c->parts[1]);
         return r;

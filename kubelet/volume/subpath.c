@@ -17,28 +17,34 @@ static int open_beneath(int dir, const char *path)
     return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 }
 
-/* Makes the last component of path (and what leads there) as folders, step by step beneath dir. */
-static int make_beneath(int dir, const char *path)
+/* Makes the last component of path (and what leads there) as folders, step by step beneath dir; they are as
+ * open as the volume itself. */
+static int make_beneath(int dir, const char *path, mode_t mode)
 {
     const char *slash = strrchr(path, '/');
     _cleanup_(closep) int parent = -1;
     if (slash) {
         _cleanup_(freep) char *lead = xstrndup(path, (size_t)(slash - path));
         parent = open_beneath(dir, lead);
-        if (parent < 0 && errno == ENOENT && make_beneath(dir, lead) == 0)
+        if (parent < 0 && errno == ENOENT && make_beneath(dir, lead, mode) == 0)
             parent = open_beneath(dir, lead);
     } else {
         parent = fcntl(dir, F_DUPFD_CLOEXEC, 0);
     }
     if (parent < 0)
         return -1;
-    return mkdirat(parent, slash ? slash + 1 : path, 0750) == 0 || errno == EEXIST ? 0 : -1;
+    const char *name = slash ? slash + 1 : path;
+    if (mkdirat(parent, name, 0750) < 0)
+        return errno == EEXIST ? 0 : -1;
+    _cleanup_(closep) int made = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return made >= 0 ? fchmod(made, mode) : -1;
 }
 
 static int open_or_make(int dir, const char *path, struct err *err)
 {
     int fd = open_beneath(dir, path);
-    if (fd < 0 && errno == ENOENT && make_beneath(dir, path) == 0)
+    struct stat st;
+    if (fd < 0 && errno == ENOENT && fstat(dir, &st) == 0 && make_beneath(dir, path, st.st_mode & 07777) == 0)
         fd = open_beneath(dir, path);
     if (fd < 0)
         return err_errno(err, errno, "cannot open subPath \"%s\"", path);

@@ -612,6 +612,8 @@ static void start_containers(struct pod_worker *w, const Corev1__Pod *pod, const
 {
     for (size_t i = 0; i < actions->n_start_init; i++)
         worker_start_container(w, pod->spec->initcontainers[actions->start_init[i]], true, sandbox_id, spec);
+    if (actions->n_start_init) /* a sidecar that runs makes way for the next; nothing else tells that it does */
+        worker_wake_in(w, 0);
     for (size_t i = 0; i < actions->n_start; i++)
         worker_start_container(w, pod->spec->containers[actions->start[i]], false, sandbox_id, spec);
 }
