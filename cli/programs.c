@@ -88,6 +88,7 @@ static struct program *add_controller_manager(const struct cluster *c, struct su
 
     flag_path(&p->argv, c, "root-ca-file", "pki/ca.crt");
     flag_path(&p->argv, c, "service-account-private-key-file", "pki/sa.key");
+    args_add(&p->argv, "--use-service-account-credentials=true"); /* its own user may hardly do anything */
     return p;
 }
 

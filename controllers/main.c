@@ -5,7 +5,7 @@
 #include "client/leader.h"
 #include "controllers/run.h"
 
-#include <stdio.h>
+#include <malloc.h>
 
 static struct controllers_options arg = {
     .leader_elect = true,
@@ -166,6 +166,7 @@ int main(int argc, char **argv)
 
     flags_parse_or_exit(&flags, argc, argv);
     log_setup("controller-manager", arg_v >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg_logging, "json") == 0);
+    mallopt(M_ARENA_MAX, 4); /* a hundred threads that mostly sleep: an arena for each would be most of the memory */
     struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */
     stop_on_signals(stop);
     if (unused.allocate_cidrs)

@@ -16,7 +16,7 @@ struct running {
 static void make_one(struct running *s, const struct controller_def *def)
 {
     struct controller_env env = {s->r->client, s->informers, s->r->options, s->stop};
-    struct kube_client_options o = {.user_agent = s->r->user_agent};
+    struct kube_client_options o = {.user_agent = s->r->user_agent, .max_idle = 2};
     struct err err = ERR_INIT;
 
     if (s->r->options->use_service_account_credentials) {

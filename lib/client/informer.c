@@ -12,6 +12,7 @@
 
 #define BACKOFF_MIN_NS (800 * NS_PER_MS)
 #define BACKOFF_MAX_NS (30 * NS_PER_S)
+#define LOG_EVERY_NS (5 * NS_PER_S)
 #define STACK_BYTES (512 * 1024)
 #define WATCH_MIN_S 300 /* a watch is renewed after 5 to 10 minutes, as upstream's reflector does */
 
@@ -34,8 +35,9 @@ struct informer_factory {
     struct kube_client *client;
     struct stop *stop;
     struct list informers;
-    pthread_mutex_t lock; /* for the condition alone: informers are made before the start */
+    pthread_mutex_t lock; /* for the condition and the log: informers are made before the start */
     pthread_cond_t synced;
+    int64_t told_at; /* mono: when a failure was logged last */
 };
 
 /* --- what happened, to the handlers --- */
@@ -204,6 +206,20 @@ static bool back_off(struct informer *i)
     return stop_wait(i->f->stop, ns);
 }
 
+/* When the server goes away every informer fails: one line says it, the others are for debugging. */
+static void log_failure(struct informer *i, const struct err *err, bool expired)
+{
+    struct informer_factory *f = i->f;
+    int64_t now = clock_mono(&clock_system);
+
+    pthread_mutex_lock(&f->lock);
+    bool quiet = expired || (f->told_at && now - f->told_at < LOG_EVERY_NS);
+    if (!quiet)
+        f->told_at = now;
+    pthread_mutex_unlock(&f->lock);
+    LOG_AT(quiet ? LOG_DEBUG : LOG_WARN, "list or watch failed", LOG_S("resource", i->kind->resource), LOG_ERR(err));
+}
+
 static void *reflect(void *arg)
 {
     struct informer *i = arg;
@@ -216,8 +232,7 @@ static void *reflect(void *arg)
         if (r == 0)
             continue;
         bool expired = err.code == ERR_EXPIRED || err.code == ERR_GONE;
-        LOG_AT(expired ? LOG_DEBUG : LOG_WARN, "list or watch failed", LOG_S("resource", i->kind->resource),
-               LOG_ERR(&err));
+        log_failure(i, &err, expired);
         if (must_relist(&err))
             set_revision(i, NULL);
         if (!(expired && i->backoff == BACKOFF_MIN_NS) && back_off(i))

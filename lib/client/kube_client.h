@@ -23,6 +23,7 @@ struct kube_client_options {
     const char *user_agent;  /* "controller-manager/1.36" */
     int64_t timeout_ns;      /* a request; 0 = 30 s. Watches have their own. */
     int64_t dial_timeout_ns; /* 0 = 5 s */
+    size_t max_idle;         /* connections kept for reuse; 0 = 8 */
 };
 
 /* Does not connect yet. The configuration is copied. */

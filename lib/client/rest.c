@@ -58,6 +58,7 @@ int kube_client_new(const struct kubeconfig *k, const struct kube_client_options
         .insecure_skip_tls_verify = k->insecure,
         .bearer_token = k->token,
         .user_agent = o->user_agent,
+        .max_idle = o->max_idle ? o->max_idle : 8,
         .connect_timeout_ms = (int)((o->dial_timeout_ns ? o->dial_timeout_ns : 5 * NS_PER_S) / NS_PER_MS),
     };
 

@@ -320,6 +320,8 @@ void workqueue_tick(struct workqueue *q)
 
 /* --- workers --- */
 
+#define STACK_BYTES ((size_t)1024 * 1024)
+
 struct workers {
     struct workqueue *q;
     sync_fn *sync;
@@ -355,9 +357,13 @@ struct workers *workers_start(struct workqueue *q, int n, sync_fn *sync, void *c
     struct workers *w = xcalloc(1, sizeof(*w) + (size_t)n * sizeof(pthread_t));
 
     *w = (struct workers){.q = q, .sync = sync, .ctx = ctx, .n = n};
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
     for (int i = 0; i < n; i++)
-        if (pthread_create(&w->threads[i], NULL, work, w) != 0)
+        if (pthread_create(&w->threads[i], &attr, work, w) != 0)
             abort();
+    pthread_attr_destroy(&attr);
     return w;
 }
 
