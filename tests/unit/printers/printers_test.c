@@ -118,7 +118,7 @@ static const struct {
      "Running", "0"},
     {"creating",
      "{" META "," ONE ",\"status\":{\"phase\":\"Pending\",\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":"
-                      "\"ContainerCreating\"}}}]}}",
+     "\"ContainerCreating\"}}}]}}",
      "0/1", "ContainerCreating", "0"},
     {"crash loop",
      "{" META "," ONE
@@ -132,11 +132,11 @@ static const struct {
      "0/1", "ExitCode:2", "0"},
     {"signal",
      "{" META "," ONE ",\"status\":{\"phase\":\"Failed\",\"containerStatuses\":[{\"state\":{\"terminated\":{"
-                      "\"exitCode\":137,\"signal\":9}}}]}}",
+     "\"exitCode\":137,\"signal\":9}}}]}}",
      "0/1", "Signal:9", "0"},
     {"one done, one runs, ready",
      "{" META "," TWO ",\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}],"
-                      "\"containerStatuses\":[" DONE "," RUN "]}}",
+     "\"containerStatuses\":[" DONE "," RUN "]}}",
      "1/2", "Running", "0"},
     {"one done, one runs, not ready",
      "{" META "," TWO ",\"status\":{\"phase\":\"Running\",\"containerStatuses\":[" DONE "," RUN "]}}", "1/2",
@@ -158,28 +158,28 @@ static const struct {
      "0/1", "Unknown", "0"},
     {"gated",
      "{" META "," ONE ",\"status\":{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":"
-                      "\"False\",\"reason\":\"SchedulingGated\"}]}}",
+     "\"False\",\"reason\":\"SchedulingGated\"}]}}",
      "0/1", "SchedulingGated", "0"},
     {"second init container",
      "{" META ",\"spec\":{\"initContainers\":[{\"name\":\"i\"},{\"name\":\"j\"}],\"containers\":[{\"name\":\"a\"}]},"
-              "\"status\":{\"phase\":\"Pending\","
+     "\"status\":{\"phase\":\"Pending\","
      "\"initContainerStatuses\":[{\"name\":\"i\",\"state\":{\"terminated\":{\"exitCode\":0}}},{\"name\":\"j\","
      "\"restartCount\":1,\"state\":{\"running\":{}}}],"
      "\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"PodInitializing\"}}}]}}",
      "0/1", "Init:1/2", "1"},
     {"failing init container",
      "{" META ",\"spec\":{\"initContainers\":[{\"name\":\"i\"}],\"containers\":[{\"name\":\"a\"}]},\"status\":{"
-              "\"phase\":\"Pending\","
+     "\"phase\":\"Pending\","
      "\"initContainerStatuses\":[{\"name\":\"i\",\"state\":{\"terminated\":{\"exitCode\":1,\"reason\":\"Error\"}}}]}}",
      "0/1", "Init:Error", "0"},
     {"init image",
      "{" META ",\"spec\":{\"initContainers\":[{\"name\":\"i\"}],\"containers\":[{\"name\":\"a\"}]},\"status\":{"
-              "\"phase\":\"Pending\","
+     "\"phase\":\"Pending\","
      "\"initContainerStatuses\":[{\"name\":\"i\",\"state\":{\"waiting\":{\"reason\":\"ImagePullBackOff\"}}}]}}",
      "0/1", "Init:ImagePullBackOff", "0"},
     {"sidecar",
      "{" META ",\"spec\":{\"initContainers\":[{\"name\":\"i\",\"restartPolicy\":\"Always\"}],\"containers\":[{\"name\":"
-              "\"a\"}]},\"status\":{\"phase\":"
+     "\"a\"}]},\"status\":{\"phase\":"
      "\"Running\",\"initContainerStatuses\":[{\"name\":\"i\",\"started\":true,\"ready\":true,\"restartCount\":2,"
      "\"state\":{\"running\":{}}}],"
      "\"containerStatuses\":[" RUN "]}}",
@@ -224,7 +224,7 @@ static const struct {
      "[\"n\",\"1/1\",\"60m\",\"a,b\",\"i:1,j\"]"},
     {"", "services",
      "{" M ",\"spec\":{\"type\":\"NodePort\",\"clusterIPs\":[\"10.0.0.1\"],\"ports\":[{\"port\":80,\"protocol\":"
-           "\"TCP\",\"nodePort\":30080},{\"port\":53,"
+     "\"TCP\",\"nodePort\":30080},{\"port\":53,"
      "\"protocol\":\"UDP\"}],\"selector\":{\"app\":\"x\"}}}",
      "[\"n\",\"NodePort\",\"10.0.0.1\",\"\\u003cnone\\u003e\",\"80:30080/TCP,53/UDP\",\"60m\",\"app=x\"]"},
     {"", "services", "{" M ",\"spec\":{\"type\":\"LoadBalancer\"}}",
@@ -232,7 +232,7 @@ static const struct {
      "\"\\u003cnone\\u003e\"]"},
     {"", "services",
      "{" M ",\"spec\":{\"type\":\"LoadBalancer\",\"externalIPs\":[\"1.1.1.1\"]},\"status\":{\"loadBalancer\":{"
-           "\"ingress\":[{\"hostname\":\"h\"},{\"ip\":"
+     "\"ingress\":[{\"hostname\":\"h\"},{\"ip\":"
      "\"9.9.9.9\"},{\"ip\":\"9.9.9.9\"}]}}}",
      "[\"n\",\"LoadBalancer\",\"\\u003cnone\\u003e\",\"9.9.9.9,h,1.1.1.1\",\"\\u003cnone\\u003e\",\"60m\","
      "\"\\u003cnone\\u003e\"]"},
@@ -267,12 +267,12 @@ static const struct {
      "[\"60s\",\"Normal\",\"Scheduled\",\"pod/p\",\"\",\"default-scheduler, s\",\"m\",\"60s\",1,\"e\"]"},
     {"", "endpoints",
      "{" M ",\"subsets\":[{\"addresses\":[{\"ip\":\"10.0.0.1\"},{\"ip\":\"fd00::1\"}],\"ports\":[{\"port\":80},{"
-           "\"port\":81}]}]}",
+     "\"port\":81}]}]}",
      "[\"n\",\"10.0.0.1:80,[fd00::1]:80,10.0.0.1:81 + 1 more...\",\"60m\"]"},
     {"", "endpoints", "{" M "}", "[\"n\",\"\\u003cnone\\u003e\",\"60m\"]"},
     {"discovery.k8s.io", "endpointslices",
      "{" M ",\"addressType\":\"IPv4\",\"ports\":[{\"port\":80},{}],\"endpoints\":[{\"addresses\":[\"1\"]},{"
-           "\"addresses\":[\"2\"]},{\"addresses\":[\"3\"]},"
+     "\"addresses\":[\"2\"]},{\"addresses\":[\"3\"]},"
      "{\"addresses\":[\"4\"]}]}",
      "[\"n\",\"IPv4\",\"80,*\",\"1,2,3 + 1 more...\",\"60m\"]"},
     {"batch", "jobs",
@@ -284,7 +284,7 @@ static const struct {
      "*\",\"\\u003cnone\\u003e\",\"False\",0,\"\\u003cnone\\u003e\",\"60m\",\"\",\"\",\"\\u003cnone\\u003e\"]"},
     {"rbac.authorization.k8s.io", "rolebindings",
      "{" M ",\"roleRef\":{\"kind\":\"Role\",\"name\":\"r\"},\"subjects\":[{\"kind\":\"User\",\"name\":\"u\"},{\"kind\":"
-           "\"ServiceAccount\",\"namespace\":\"ns\","
+     "\"ServiceAccount\",\"namespace\":\"ns\","
      "\"name\":\"sa\"},{\"kind\":\"User\",\"name\":\"v\"}]}",
      "[\"n\",\"Role/r\",\"60m\",\"u, v\",\"\",\"ns/sa\"]"},
     {"rbac.authorization.k8s.io", "roles", "{" M "}", "[\"n\",\"2026-03-01T11:00:00Z\"]"},
@@ -295,7 +295,7 @@ static const struct {
      "[\"s (default)\",\"p\",\"Delete\",\"WaitForFirstConsumer\",false,\"\\u003cunknown\\u003e\"]"},
     {"", "persistentvolumeclaims",
      "{" M ",\"spec\":{\"volumeName\":\"v\",\"storageClassName\":\"s\",\"volumeMode\":\"Filesystem\"},\"status\":{"
-           "\"phase\":\"Bound\",\"capacity\":{\"storage\":"
+     "\"phase\":\"Bound\",\"capacity\":{\"storage\":"
      "\"1Gi\"},\"accessModes\":[\"ReadWriteMany\",\"ReadWriteOnce\"]}}",
      "[\"n\",\"Bound\",\"v\",\"1Gi\",\"RWO,RWX\",\"s\",\"\\u003cunset\\u003e\",\"60m\",\"Filesystem\"]"},
     {"coordination.k8s.io", "leases", "{" M ",\"spec\":{\"holderIdentity\":\"h\"}}", "[\"n\",\"h\",\"60m\"]"},

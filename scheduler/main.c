@@ -1,0 +1,160 @@
+/* scheduler: gives every pod a node. Wiring only. */
+#include "base/clock.h"
+#include "base/flags.h"
+#include "base/log.h"
+#include "client/leader.h"
+#include "scheduler/health.h"
+#include "scheduler/scheduler.h"
+
+#define DEFAULT_PORT 10259
+
+static struct {
+    const char *kubeconfig;
+    const char *bind_address;
+    int64_t secure_port; /* -1 = the default one, if it is free */
+    const char *cert_file, *key_file;
+    bool leader_elect;
+    int64_t lease_duration, renew_deadline, retry_period;
+    const char *lease_name, *lease_namespace;
+    const char *logging;
+    int64_t v;
+} arg = {
+    .bind_address = "0.0.0.0",
+    .secure_port = -1,
+    .leader_elect = true,
+    .lease_duration = 15 * NS_PER_S,
+    .renew_deadline = 10 * NS_PER_S,
+    .retry_period = 2 * NS_PER_S,
+    .lease_name = "kube-scheduler",
+    .lease_namespace = "kube-system",
+    .logging = "text",
+};
+
+/* Flags of upstream's program that mean nothing here: taken, so that its command lines work. */
+static struct {
+    const char *text;
+    bool yes;
+} unused;
+
+#define IGNORED_TEXT(flag_name)                                                                                        \
+    {                                                                                                                  \
+        FLAG_STRING, flag_name, &unused.text, "VALUE", "accepted, without effect", 0, 0                                \
+    }
+#define IGNORED_BOOL(flag_name)                                                                                        \
+    {                                                                                                                  \
+        FLAG_BOOL, flag_name, &unused.yes, NULL, "accepted, without effect", 0, 0                                      \
+    }
+
+static const struct flag table[] = {
+    {FLAG_SECTION, "General", NULL, NULL, NULL, 0, 0},
+    {FLAG_STRING, "kubeconfig", &arg.kubeconfig, "FILE", "how to reach the API server; default: in the cluster", 0, 0},
+    {FLAG_STRING, "logging-format", &arg.logging, "FORMAT", "text or json", 0, 0},
+    {FLAG_INT, "v", &arg.v, "N", "4 and above: debug lines too", 0, 10},
+    {FLAG_SECTION, "Serving", NULL, NULL, NULL, 0, 0},
+    {FLAG_STRING, "bind-address", &arg.bind_address, "IP", "where /healthz and /metrics are served (default 0.0.0.0)",
+     0, 0},
+    {FLAG_INT, "secure-port", &arg.secure_port, "PORT", "their port; 0: not at all (default 10259, if it is free)", -1,
+     65535},
+    {FLAG_STRING, "tls-cert-file", &arg.cert_file, "FILE", "certificate; default: one of its own", 0, 0},
+    {FLAG_STRING, "tls-private-key-file", &arg.key_file, "FILE", "its key", 0, 0},
+    {FLAG_SECTION, "Leader election", NULL, NULL, NULL, 0, 0},
+    {FLAG_BOOL, "leader-elect", &arg.leader_elect, NULL, "work only while holding the lease (default true)", 0, 0},
+    {FLAG_DURATION, "leader-elect-lease-duration", &arg.lease_duration, "DURATION", "default 15s", 0, 0},
+    {FLAG_DURATION, "leader-elect-renew-deadline", &arg.renew_deadline, "DURATION", "default 10s", 0, 0},
+    {FLAG_DURATION, "leader-elect-retry-period", &arg.retry_period, "DURATION", "default 2s", 0, 0},
+    {FLAG_STRING, "leader-elect-resource-name", &arg.lease_name, "NAME", "default kube-scheduler", 0, 0},
+    {FLAG_STRING, "leader-elect-resource-namespace", &arg.lease_namespace, "NAME", "default kube-system", 0, 0},
+    {FLAG_SECTION, "Of upstream's program, without effect here", NULL, NULL, NULL, 0, 0},
+    IGNORED_TEXT("authentication-kubeconfig"),
+    IGNORED_BOOL("authentication-skip-lookup"),
+    IGNORED_BOOL("authentication-tolerate-lookup-failure"),
+    IGNORED_TEXT("authorization-always-allow-paths"),
+    IGNORED_TEXT("authorization-kubeconfig"),
+    IGNORED_TEXT("cert-dir"),
+    IGNORED_TEXT("client-ca-file"),
+    IGNORED_BOOL("contention-profiling"),
+    IGNORED_TEXT("feature-gates"),
+    IGNORED_TEXT("kube-api-burst"),
+    IGNORED_TEXT("kube-api-content-type"),
+    IGNORED_TEXT("kube-api-qps"),
+    IGNORED_TEXT("leader-elect-resource-lock"),
+    IGNORED_TEXT("pod-max-in-unschedulable-pods-duration"),
+    IGNORED_BOOL("profiling"),
+    IGNORED_TEXT("requestheader-client-ca-file"),
+    IGNORED_TEXT("tls-cipher-suites"),
+    IGNORED_TEXT("tls-min-version"),
+};
+
+static const struct flags flags = {.program = "scheduler",
+                                   .about = "Gives every pod that has none a node, and binds it there.",
+                                   .version = CORACLE_VERSION,
+                                   .table = table,
+                                   .n = ARRAY_LEN(table)};
+
+struct program {
+    struct kube_client *client;
+    struct scheduler_counters counters;
+};
+
+static void lead(void *ctx, struct stop *lost)
+{
+    struct program *p = ctx;
+    struct err err = ERR_INIT;
+
+    if (scheduler_run(p->client, lost, &p->counters, &err) < 0)
+        log_error("the scheduling loop has ended", LOG_ERR(&err));
+}
+
+static int serve_health(struct program *p, struct health **ret, struct err *err)
+{
+    const struct health_options o = {.address = arg.bind_address,
+                                     .port = (uint16_t)(arg.secure_port < 0 ? DEFAULT_PORT : arg.secure_port),
+                                     .cert_file = arg.cert_file,
+                                     .key_file = arg.key_file,
+                                     .counters = &p->counters};
+
+    if (arg.secure_port == 0 || health_start(&o, ret, err) == 0)
+        return 0;
+    if (arg.secure_port > 0)
+        return err_wrap(err, "--secure-port");
+    log_warn("not serving health and metrics", LOG_ERR(err)); /* another scheduler of this host has the port */
+    return 0;
+}
+
+static int run(struct stop *stop, struct err *err)
+{
+    _cleanup_(kubeconfig_freep) struct kubeconfig *config = NULL;
+    _cleanup_(kube_client_freep) struct kube_client *client = NULL;
+    _cleanup_(health_freep) struct health *health = NULL;
+    const struct kube_client_options co = {.user_agent = "scheduler/" CORACLE_VERSION};
+    struct program p = {0};
+
+    if (kubeconfig_load(arg.kubeconfig, NULL, &config, err) < 0 || kube_client_new(config, &co, &client, err) < 0)
+        return -1;
+    p.client = client;
+    if (serve_health(&p, &health, err) < 0)
+        return -1;
+    if (!arg.leader_elect)
+        return scheduler_run(client, stop, &p.counters, err);
+    const struct leader_options lo = {.ns = arg.lease_namespace,
+                                      .name = arg.lease_name,
+                                      .lease_duration_ns = arg.lease_duration,
+                                      .renew_deadline_ns = arg.renew_deadline,
+                                      .retry_period_ns = arg.retry_period};
+    return leader_run(client, &lo, stop, lead, &p, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = ERR_INIT;
+
+    flags_parse_or_exit(&flags, argc, argv);
+    log_setup("scheduler", arg.v >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg.logging, "json") == 0);
+    struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */
+    stop_on_signals(stop);
+    if (run(stop, &err) < 0) {
+        log_error("ends", LOG_ERR(&err));
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,52 @@
+/* The table of plugins, in upstream's order of filters, with upstream's weights. */
+#include "registry.h"
+
+#define NODE_EVENTS (EVENT_NODE_ADD | EVENT_NODE_LABEL | EVENT_NODE_TAINT)
+
+const struct plugin plugins[] = {
+    {.name = "NodeUnschedulable", .events = EVENT_NODE_ADD | EVENT_NODE_TAINT, .filter = node_unschedulable_filter},
+    {.name = "NodeName", .events = EVENT_NODE_ADD, .filter = node_name_filter},
+    {.name = "TaintToleration",
+     .events = EVENT_NODE_ADD | EVENT_NODE_TAINT,
+     .weight = 3,
+     .filter = taint_toleration_filter,
+     .prescore = taint_toleration_prescore,
+     .score = taint_toleration_score,
+     .normalize = taint_toleration_normalize},
+    {.name = "NodeAffinity",
+     .events = EVENT_NODE_ADD | EVENT_NODE_LABEL,
+     .weight = 2,
+     .prefilter = node_affinity_prefilter,
+     .filter = node_affinity_filter,
+     .prescore = node_affinity_prescore,
+     .score = node_affinity_score,
+     .normalize = node_affinity_normalize},
+    {.name = "NodePorts",
+     .events = EVENT_NODE_ADD | EVENT_POD_DELETE,
+     .prefilter = node_ports_prefilter,
+     .filter = node_ports_filter},
+    {.name = "NodeResourcesFit",
+     .events = EVENT_NODE_ADD | EVENT_NODE_ALLOCATABLE | EVENT_POD_DELETE | EVENT_POD_UPDATE,
+     .weight = 1,
+     .filter = resources_fit_filter,
+     .score = resources_fit_score},
+    {.name = "PodTopologySpread",
+     .events = NODE_EVENTS | EVENT_POD_ADD | EVENT_POD_DELETE | EVENT_POD_UPDATE,
+     .weight = 2,
+     .prefilter = topology_spread_prefilter,
+     .filter = topology_spread_filter,
+     .prescore = topology_spread_prescore,
+     .score = topology_spread_score,
+     .normalize = topology_spread_normalize},
+    {.name = "InterPodAffinity",
+     .events = NODE_EVENTS | EVENT_POD_ADD | EVENT_POD_DELETE | EVENT_POD_UPDATE,
+     .weight = 2,
+     .prefilter = inter_pod_affinity_prefilter,
+     .filter = inter_pod_affinity_filter,
+     .prescore = inter_pod_affinity_prescore,
+     .score = inter_pod_affinity_score,
+     .normalize = inter_pod_affinity_normalize},
+    {.name = "NodeResourcesBalancedAllocation", .weight = 1, .score = balanced_allocation_score},
+};
+const size_t plugins_n = ARRAY_LEN(plugins);
+_Static_assert(ARRAY_LEN(plugins) <= PLUGINS_MAX, "a cycle has room for so many plugins");
