@@ -58,6 +58,22 @@ static void node_name(char *out, size_t size)
         snprintf(out, size, "coracle");
 }
 
+/* Two clusters on one machine must not share cgroups: the last two parts of another data dir make the name. */
+static void cgroup_name(const char *dir, char *out, size_t size)
+{
+    size_t slashes = 0, n = strlen(dir);
+
+    snprintf(out, size, "coracle");
+    if (strcmp(dir, CLUSTER_DEFAULT_DIR) == 0)
+        return;
+    while (n && (slashes += dir[n - 1] == '/') < 2)
+        n--;
+    snprintf(out, size, "coracle-%s", dir + n);
+    for (char *p = out; *p; p++)
+        if (!isalnum((unsigned char)*p) && *p != '-')
+            *p = '_';
+}
+
 static int own_folder(char *out, size_t size, struct err *err)
 {
     ssize_t n = readlink("/proc/self/exe", out, size - 1);
@@ -95,6 +111,7 @@ int cluster_init(struct cluster *c, const char *dir, struct err *err)
     if (n >= (int)sizeof(c->images_dir))
         return err_set(err, ERR_INTERNAL, "the path of this program is too long");
     node_name(c->name, sizeof(c->name));
+    cgroup_name(c->dir, c->cgroup, sizeof(c->cgroup));
     return 0;
 }
 

@@ -24,7 +24,8 @@ struct cluster {
     char dir[CLUSTER_PATH_MAX];     /* absolute */
     char bin_dir[CLUSTER_PATH_MAX]; /* where our programs are: beside coracle itself */
     char images_dir[CLUSTER_PATH_MAX];
-    char name[64]; /* this host's node name */
+    char name[64];   /* this host's node name */
+    char cgroup[64]; /* where the pods of this cluster are: "coracle", or with the data dir's name behind it */
     int nodes;
     int secure_port;
     int etcd_port, etcd_peer_port; /* 0 until ports_choose */

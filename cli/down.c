@@ -114,7 +114,7 @@ static int down(const struct down *d, struct err *err)
     }
     network_down(&c);
     unmount_below(c.dir);
-    cgroups_remove("kubepods");
+    cgroups_remove(c.cgroup);
     printf("The cluster is down.\n");
     if (!d->purge)
         return 0;

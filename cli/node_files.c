@@ -73,7 +73,7 @@ static int write_cni(const struct cluster *c, int k, struct err *err)
 
 int node_files_write(const struct cluster *c, int k, struct err *err)
 {
-    static const char *const dirs[] = {"root", "state", "cni/net.d", "cni/state", "certs.d", "kubelet"};
+    static const char *const dirs[] = {"root", "state", "cni/net.d", "cni/state", "certs.d", "kubelet", "logs"};
 
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
         _cleanup_(freep) char *dir = cluster_path(c, "node/%d/%s", k, dirs[i]);

@@ -72,7 +72,7 @@ static const int namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_
 
 static NORETURN void become_node(const struct cluster *c, int k, int up_fd, int ready_fd)
 {
-    _cleanup_(freep) char *cgroup = xasprintf("coracle-node-%d", k);
+    _cleanup_(freep) char *cgroup = xasprintf("%s-node-%d", c->cgroup, k);
     struct err err = ERR_INIT;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -125,7 +125,7 @@ static int wait_for_end(pid_t child, pid_t init)
 
 int node_host_run(const struct cluster *c, int k, struct err *err)
 {
-    _cleanup_(freep) char *cgroup = xasprintf("coracle-node-%d", k);
+    _cleanup_(freep) char *cgroup = xasprintf("%s-node-%d", c->cgroup, k);
     const struct sigaction on_sigterm = {.sa_handler = on_term}; /* no SA_RESTART: waiting must notice */
     int up[2], ready[2];
     pid_t init = 0;

@@ -124,6 +124,8 @@ static struct program *add_kubelet(const struct cluster *c, int k, struct superv
     args_add(a, "--hostname-override=%s", name);
     args_add(a, "--node-ip=%s", ip);
     args_add(a, "--root-dir=%s/node/%d/kubelet", c->dir, k);
+    args_add(a, "--pod-logs-dir=%s/node/%d/logs", c->dir, k);
+    args_add(a, "--cgroup-root=/%s", c->cgroup);
     args_add(a, "--port=%d", c->kubelet_port);
     flag_path(a, c, "client-ca-file", "pki/ca.crt");
     args_add(a, "--tls-cert-file=%s/pki/kubelet-%d.crt", c->dir, k);
@@ -161,6 +163,8 @@ static void stop_node(const struct cluster *c, int k, struct supervisor *s, cons
     args_add(a, "--cleanup");
     args_add(a, "--container-runtime-endpoint=unix://%s", socket);
     args_add(a, "--root-dir=%s/node/%d/kubelet", c->dir, k);
+    args_add(a, "--pod-logs-dir=%s/node/%d/logs", c->dir, k);
+    args_add(a, "--cgroup-root=/%s", c->cgroup);
     supervisor_stop_program(s, containerd);
     network_stop_steps_of_node(c, k, s);
 }

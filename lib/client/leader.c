@@ -183,20 +183,32 @@ static int try_once(struct election *e, struct err *err)
     return write_record(e, e->identity, err);
 }
 
+/* How long until the next try. A Lease that another holds is looked at every retry period; an API server that does not
+ * answer yet, or does not know our rights yet, is most likely starting, so the first tries follow each other quickly.
+ */
+static int64_t pause_after(const struct election *e, const struct err *err, int64_t *quick)
+{
+    if (err->code == ERR_CONFLICT || *quick >= e->o.retry_period_ns)
+        return e->o.retry_period_ns + (int64_t)random_below((uint64_t)(e->o.retry_period_ns * 6 / 5)); /* factor 1.2 */
+    *quick = *quick * 3 / 2;
+    return *quick;
+}
+
 /* 0 = leads, -1 = stop came. */
 static int acquire(struct election *e, struct stop *stop)
 {
+    int64_t quick = 50 * NS_PER_MS;
+
     for (bool told = false;;) {
         struct err err = ERR_INIT;
         if (stop_requested(stop))
             return -1;
         if (try_once(e, &err) == 0)
             return 0;
-        if (!told || err.code != ERR_CONFLICT)
+        if (!told)
             log_info("waiting for leadership", LOG_S("lease", e->o.name), LOG_ERR(&err));
         told = true;
-        int64_t jitter = (int64_t)random_below((uint64_t)(e->o.retry_period_ns * 6 / 5)); /* factor 1.2 */
-        if (stop_wait(stop, e->o.retry_period_ns + jitter))
+        if (stop_wait(stop, pause_after(e, &err, &quick)))
             return -1;
     }
 }
