@@ -150,10 +150,21 @@ static void drop_with_type(struct op *op, struct doc *obj, const struct doc *old
     (void)op;
 }
 
+/* A client that knows of clusterIP only changes that alone: the list follows, and validation tells whether it may. */
+static void follow_cluster_ip(struct op *op, struct doc *obj, const struct doc *old)
+{
+    struct doc *spec = spec_of(obj), *list = doc_get(spec, "clusterIPs");
+    struct str now = doc_str(doc_get(spec, "clusterIP")), was = doc_str(doc_get(spec_of(old), "clusterIP"));
+    if (!now.n || str_eq(now, was) || !doc_count(list) || !doc_same(list, doc_get(spec_of(old), "clusterIPs")))
+        return;
+    doc_replace(list, list->first, doc_string(op->arena, now));
+}
+
 void service_prepare_update(struct op *op, struct doc *obj, const struct doc *old)
 {
     if (*op->sub || !doc_is(spec_of(obj), DOC_OBJECT))
         return;
+    follow_cluster_ip(op, obj, old);
     keep_given(op, obj, old);
     drop_with_type(op, obj, old);
     normalize_ips(op, obj);

@@ -42,12 +42,13 @@ bool test_apiserver_available(void)
 
 static NORETURN void exec_apiserver(const struct test_apiserver *a)
 {
-    char path[PATH_MAX], port[16], certs[96], tokens[96], sa_key[96], log[96];
+    char path[PATH_MAX], port[16], certs[96], tokens[96], sa_key[96], ca[96], log[96];
     program_path(path);
     snprintf(port, sizeof port, "%d", a->port);
     snprintf(certs, sizeof certs, "%s/certs", a->dir);
     snprintf(tokens, sizeof tokens, "%s/tokens", a->dir);
     snprintf(sa_key, sizeof sa_key, "%s/sa.key", a->dir);
+    snprintf(ca, sizeof ca, "%s/ca.crt", a->dir);
     snprintf(log, sizeof log, "%s/log", a->dir);
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -56,7 +57,8 @@ static NORETURN void exec_apiserver(const struct test_apiserver *a)
     execl(path, "apiserver", "--etcd-servers", a->etcd.url, "--secure-port", port, "--bind-address", "127.0.0.1",
           "--cert-dir", certs, "--token-auth-file", tokens, "--service-account-key-file", sa_key,
           "--service-account-signing-key-file", sa_key, "--service-account-issuer", "https://kubernetes.default.svc",
-          "--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC", (char *)NULL);
+          "--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "Node,RBAC", "--client-ca-file", ca,
+          (char *)NULL);
     _exit(127);
 }
 
@@ -116,6 +118,7 @@ void test_apiserver_start(struct test_apiserver *a)
 {
     char path[96];
     struct err err = ERR_INIT;
+    struct pki_pair ca = {0};
     *a = (struct test_apiserver){.port = test_free_port()};
     buf_init(&a->ca_pem, 64 * KIB);
     test_etcd_start(&a->etcd);
@@ -127,6 +130,9 @@ void test_apiserver_start(struct test_apiserver *a)
     if (file_write(path, STR(TEST_APISERVER_TOKEN ",admin,1,\"system:masters\"\n"), 0600, &err) < 0 ||
         pki_ensure_key(a->dir, "sa", CRYPTO_EC_P256, NULL, &err) < 0)
         die(err.msg);
+    if (pki_ensure_ca(a->dir, "ca", "test-ca", &ca, NULL, &err) < 0)
+        die(err.msg);
+    pki_pair_release(&ca);
     test_apiserver_restart(a);
 }
 

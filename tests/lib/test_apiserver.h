@@ -16,7 +16,7 @@ struct test_apiserver {
     struct test_etcd etcd;
     pid_t pid;
     int port;
-    char dir[64], url[64];
+    char dir[64], url[64]; /* dir holds the CA for client certificates: pki_load(dir, "ca") */
     struct buf ca_pem;
 };
 
