@@ -85,8 +85,8 @@ static bool nothing_waits(const struct storage_watch *w)
 static void wake(struct storage_watch *w)
 {
     bool muted = w->muted;
-    pthread_cond_signal(&w->cond);
     pthread_mutex_unlock(&w->lock);
+    pthread_cond_signal(&w->cond);
     if (w->o.wake && !muted)
         w->o.wake(w->o.wake_user);
 }

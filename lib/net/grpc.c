@@ -4,7 +4,9 @@
 #include "base/limits.h"
 #include "grpc_internal.h"
 
+#include <linux/futex.h>
 #include <protobuf-c/protobuf-c.h>
+#include <sys/syscall.h>
 
 /* --- a call's life --- */
 
@@ -91,8 +93,8 @@ void grpc_call_deliver(struct grpc_call *c)
     pthread_mutex_lock(&c->lock);
     list_push(&c->queue, &m->link);
     c->queued += m->n + GRPC_PREFIX;
-    pthread_cond_signal(&c->cond);
     pthread_mutex_unlock(&c->lock);
+    pthread_cond_signal(&c->cond);
 }
 
 void grpc_call_finish(struct grpc_call *c, const struct err *err)
@@ -137,26 +139,20 @@ static int frame(struct buf *b, struct str bytes, const ProtobufCMessage *m, str
 
 /* --- unary --- */
 
-static int start_unary(struct grpc_channel *ch, const char *path, struct str bytes, const ProtobufCMessage *m,
-                       int deadline_ms, void (*done)(struct grpc_call *, const struct err *), grpc_done_fn user_done,
-                       void *user, struct err *err)
+static struct grpc_call *unary_new(struct grpc_channel *ch, const char *path, struct str bytes,
+                                   const ProtobufCMessage *m, int deadline_ms, struct err *err)
 {
     struct grpc_call *c = call_new(ch, path, false, err);
     if (!c)
-        return -1;
+        return NULL;
     if (frame(&c->out, bytes, m, err) < 0) {
         grpc_call_unref(c);
-        return -1;
+        return NULL;
     }
     c->out_end = true;
-    c->done = done;
-    c->user_done = user_done;
-    c->user = user;
     if (deadline_ms > 0)
         c->deadline = grpc_now() + deadline_ms * NS_PER_MS;
-    if (!grpc_channel_post(ch, GRPC_START, c, NULL))
-        return err_set(err, ERR_CANCELLED, "the channel is closed");
-    return 0;
+    return c;
 }
 
 static void tell_user(struct grpc_call *c, const struct err *err)
@@ -167,52 +163,53 @@ static void tell_user(struct grpc_call *c, const struct err *err)
 int grpc_call_async(struct grpc_channel *ch, const char *path, struct str request, int deadline_ms, grpc_done_fn done,
                     void *user, struct err *err)
 {
-    return start_unary(ch, path, request, NULL, deadline_ms, tell_user, done, user, err);
+    struct grpc_call *c = unary_new(ch, path, request, NULL, deadline_ms, err);
+    if (!c)
+        return -1;
+    c->done = tell_user;
+    c->user_done = done;
+    c->user = user;
+    if (!grpc_channel_post(ch, GRPC_START, c, NULL))
+        return err_set(err, ERR_CANCELLED, "the channel is closed");
+    return 0;
 }
 
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t cond;
-    bool done;
-    struct buf response;
-    struct err *err;
-};
-
-static void wake_waiter(struct grpc_call *c, const struct err *err)
+/* I/O thread. in.message stays in the call, for the caller to take. */
+static void wake_caller(struct grpc_call *c, const struct err *err)
 {
-    struct waiter *w = c->user;
-    pthread_mutex_lock(&w->lock);
     if (err->code != ERR_OK)
-        *w->err = *err;
-    w->response = c->in.message;
-    buf_init(&c->in.message, c->in.message.max);
-    w->done = true;
-    pthread_cond_signal(&w->cond);
-    pthread_mutex_unlock(&w->lock);
+        *c->answer_err = *err;
+    atomic_store_explicit(&c->answered, 1, memory_order_release);
+    syscall(SYS_futex, &c->answered, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void sleep_until_answered(struct grpc_call *c)
+{
+    while (!atomic_load_explicit(&c->answered, memory_order_acquire))
+        syscall(SYS_futex, &c->answered, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 }
 
 static int call_and_wait(struct grpc_channel *ch, const char *path, struct str bytes, const ProtobufCMessage *m,
                          int deadline_ms, struct buf *ret, struct err *err)
 {
     struct err result = ERR_INIT;
-    struct waiter w = {.err = &result};
-    pthread_mutex_init(&w.lock, NULL);
-    cond_init(&w.cond);
-    int rc = start_unary(ch, path, bytes, m, deadline_ms, wake_waiter, NULL, &w, err);
-    if (rc == 0) {
-        pthread_mutex_lock(&w.lock);
-        while (!w.done)
-            pthread_cond_wait(&w.cond, &w.lock);
-        pthread_mutex_unlock(&w.lock);
-        *ret = w.response;
-        if (result.code != ERR_OK) {
-            *err = result;
-            rc = -1;
-        }
+    struct grpc_call *c = unary_new(ch, path, bytes, m, deadline_ms, err);
+    if (!c)
+        return -1;
+    c->done = wake_caller;
+    c->answer_err = &result;
+    if (!grpc_channel_post(ch, GRPC_START, grpc_call_ref(c), NULL)) {
+        grpc_call_unref(c);
+        return err_set(err, ERR_CANCELLED, "the channel is closed");
     }
-    pthread_mutex_destroy(&w.lock);
-    pthread_cond_destroy(&w.cond);
-    return rc;
+    sleep_until_answered(c);
+    *ret = c->in.message;
+    buf_init(&c->in.message, 0);
+    grpc_call_unref(c);
+    if (result.code == ERR_OK)
+        return 0;
+    *err = result;
+    return -1;
 }
 
 int grpc_call_bytes(struct grpc_channel *ch, const char *path, struct str request, int deadline_ms, struct buf *ret,

@@ -60,6 +60,9 @@ struct grpc_call {
     void (*done)(struct grpc_call *c, const struct err *err);
     grpc_done_fn user_done;
     void *user;
+    /* a blocking caller sleeps on this word (futex): one wake-up a call, and no lock to run into */
+    atomic_int answered;
+    struct err *answer_err; /* the caller's; written before answered */
 
     /* streams, under lock */
     pthread_mutex_t lock;

@@ -98,11 +98,12 @@ bool worker_pool_submit(struct worker_pool *p, void (*fn)(void *arg), void *arg)
         p->queued++;
         if (p->queued > p->n_threads - p->running && p->n_threads < p->max_threads)
             (void)start_thread(p); /* when that fails the job waits for one that is there */
-        pthread_cond_signal(&p->ready);
     } else {
         p->refused++;
     }
     pthread_mutex_unlock(&p->lock);
+    if (ok) /* behind the lock, or the woken thread would run into it */
+        pthread_cond_signal(&p->ready);
     return ok;
 }
 
