@@ -135,6 +135,9 @@ static void replace_contents(struct cache *c, const struct keyset *all, int64_t 
         storage_object_unref(keyset_put(&cache_resource(c, o->key)->objects, storage_object_ref(o)));
     cache_fail_watches(c);
     atomic_store(&c->revision, revision);
+    pthread_mutex_lock(&c->watch_lock);
+    c->handed_out = revision;
+    pthread_mutex_unlock(&c->watch_lock);
     pthread_rwlock_unlock(&c->lock);
 }
 
@@ -173,8 +176,10 @@ static struct resource *apply_change(struct cache *c, struct storage_change *cha
     return r;
 }
 
-static void apply(struct cache *c, struct storage_batch *b)
+/* On the feed's thread, which is the only one that changes contents while the feed runs. */
+static void apply(void *user, struct storage_batch *b)
 {
+    struct cache *c = user;
     _cleanup_(freep) struct resource **resources = xcalloc(b->n, sizeof *resources);
     pthread_rwlock_wrlock(&c->lock);
     for (size_t i = 0; i < b->n; i++)
@@ -206,23 +211,19 @@ static void set_feed(struct cache *c, struct storage_feed *f)
     atomic_store(&c->live, f != NULL);
 }
 
-/* Applies changes until the feed ends; err says why. */
+/* Lets changes be applied until the feed ends; err says why. */
 static void follow(struct cache *c, struct err *err)
 {
     const struct storage_ops *under = c->under->ops;
     struct storage_feed *f = NULL;
     int tick_ms = (int)MIN_OF(FEED_TICK_MS, MAX_OF(c->bookmark_ns / NS_PER_MS, 1));
-    if (under->feed_open(c->under, STR(""), atomic_load(&c->revision), false, &f, err) < 0)
+    if (under->feed_open(c->under, STR(""), atomic_load(&c->revision), false, apply, c, &f, err) < 0)
         return;
     set_feed(c, f);
-    for (;;) {
-        struct storage_batch b;
-        if (under->feed_next(f, tick_ms, &b, err) == 0)
-            apply(c, &b);
-        else if (err->code != ERR_TIMEOUT)
-            break;
+    do {
         tick(c);
-    }
+        (void)under->feed_wait(f, tick_ms, err);
+    } while (err->code == ERR_TIMEOUT);
     set_feed(c, NULL);
     under->feed_free(f);
 }

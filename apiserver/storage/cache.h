@@ -9,7 +9,11 @@
  *
  * Locks, in this order: `lock` (contents and revision; readers shared, the feed thread exclusive while it applies a
  * batch) -> `watch_lock` (lists of watches; held while events are handed to them) -> a watch's own. `fresh.lock` stands
- * alone. Only the feed thread changes contents, so only it sees them without a lock.
+ * alone.
+ *
+ * Threads: the cache's own loads, opens the feed, and looks to the clock; changes are applied and handed out on the
+ * feed's thread (the I/O thread of etcd's watch connection). They never work at the same time: loading comes when the
+ * feed has been freed.
  */
 #ifndef APISERVER_STORAGE_CACHE_H
 #define APISERVER_STORAGE_CACHE_H
@@ -61,6 +65,7 @@ struct cache {
     atomic_bool live;         /* loaded, and the feed stands */
 
     pthread_mutex_t watch_lock;
+    int64_t handed_out; /* under watch_lock: the revision up to which watches have been given everything */
     struct fresh fresh;
 
     pthread_t thread;
@@ -85,7 +90,7 @@ void fresh_release(struct cache *c); /* fails all that still wait */
 void cache_when_current(struct storage *s, storage_current_fn fn, void *user);
 int cache_wait_current(struct cache *c, struct err *err) MUST_CHECK;
 int cache_wait_revision(struct cache *c, int64_t revision, int timeout_ms, struct err *err) MUST_CHECK;
-/* Feed thread, after the revision has risen and from time to time: lets go whoever has what he waited for, or too long.
+/* After the revision has risen, and from time to time: lets go whoever has what he waited for, or too long.
  */
 void fresh_advance(struct cache *c);
 
@@ -99,7 +104,6 @@ struct storage_object **cache_collect(const struct resource *r, struct str prefi
 
 /* cache_watch.c */
 int cache_watch(struct storage *s, const struct storage_watch_options *o, struct storage_watch **ret, struct err *err);
-/* Feed thread. */
 void cache_dispatch(struct cache *c, struct resource *const *resources, const struct storage_batch *b);
 void cache_bookmarks(struct cache *c);
 void cache_fail_watches(struct cache *c); /* under lock */

@@ -89,13 +89,14 @@ void cache_dispatch(struct cache *c, struct resource *const *resources, const st
                 watcher_push(w, change);
         }
     }
+    c->handed_out = b->v[b->n - 1].revision;
     pthread_mutex_unlock(&c->watch_lock);
 }
 
 static void each_watch(struct cache *c, void (*fn)(struct storage_watch *w, int64_t revision))
 {
-    int64_t revision = atomic_load(&c->revision);
     pthread_mutex_lock(&c->watch_lock);
+    int64_t revision = c->handed_out;
     map_foreach (&c->resources, e) {
         struct resource *r = e->value;
         list_foreach (&r->watches, struct storage_watch, w, link)
@@ -112,7 +113,6 @@ static void bookmark(struct storage_watch *w, int64_t revision)
         watcher_bookmark(w, revision);
 }
 
-/* Everything up to the revision has been handed out: this is the thread that does it. */
 void cache_bookmarks(struct cache *c)
 {
     pthread_rwlock_rdlock(&c->lock); /* the map of resources may grow */

@@ -31,9 +31,9 @@ int etcd_store_update(struct storage *s, struct str key, int64_t expect, struct 
                       struct storage_object **ret, struct err *err);
 int etcd_store_remove(struct storage *s, struct str key, int64_t expect, struct storage_object **ret, struct err *err);
 
-int etcd_feed_open(struct storage *s, struct str prefix, int64_t revision, bool want_prev, struct storage_feed **ret,
-                   struct err *err);
-int etcd_feed_next(struct storage_feed *f, int timeout_ms, struct storage_batch *ret, struct err *err);
+int etcd_feed_open(struct storage *s, struct str prefix, int64_t revision, bool want_prev, storage_batch_fn on_batch,
+                   void *user, struct storage_feed **ret, struct err *err);
+int etcd_feed_wait(struct storage_feed *f, int timeout_ms, struct err *err);
 void etcd_feed_cancel(struct storage_feed *f);
 struct storage_feed *etcd_feed_free(struct storage_feed *f);
 

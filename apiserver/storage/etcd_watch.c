@@ -16,8 +16,10 @@ struct direct {
     int64_t revision; /* changes up to here have been pushed */
 };
 
-static void push_batch(struct direct *d, struct storage_batch *b)
+/* On the feed's thread; d->revision is read by ours when the feed has been freed. */
+static void push_batch(void *user, struct storage_batch *b)
 {
+    struct direct *d = user;
     for (size_t i = 0; i < b->n; i++) {
         if (watcher_wants(d->w, b->v[i].obj->key))
             watcher_push(d->w, &b->v[i]);
@@ -47,12 +49,10 @@ static bool is_stopping(struct direct *d)
 static void run_feed(struct direct *d, struct err *err)
 {
     struct storage_feed *f = NULL;
-    struct storage_batch b;
-    if (etcd_feed_open(d->s, str_n(d->w->prefix, d->w->prefix_n), d->revision, true, &f, err) < 0)
+    if (etcd_feed_open(d->s, str_n(d->w->prefix, d->w->prefix_n), d->revision, true, push_batch, d, &f, err) < 0)
         return;
     set_feed(d, f);
-    while (etcd_feed_next(f, -1, &b, err) == 0)
-        push_batch(d, &b);
+    (void)etcd_feed_wait(f, -1, err);
     set_feed(d, NULL);
     etcd_feed_free(f);
 }

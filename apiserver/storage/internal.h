@@ -28,6 +28,7 @@ void storage_batch_release(struct storage_batch *b);
 
 struct storage_feed;
 
+typedef void (*storage_batch_fn)(void *user, struct storage_batch *taken);
 typedef void (*storage_revision_fn)(void *user, int64_t revision, const struct err *err);
 
 struct storage_ops {
@@ -50,12 +51,15 @@ struct storage_ops {
     int (*watch)(struct storage *s, const struct storage_watch_options *o, struct storage_watch **ret, struct err *err);
 
     /* For a cache on top; NULL where there is none. */
-    /* All changes after `revision` of keys that start with `prefix` (empty = of all keys). */
-    int (*feed_open)(struct storage *s, struct str prefix, int64_t revision, bool want_prev, struct storage_feed **ret,
-                     struct err *err);
-    /* 0 = *ret is the next batch; ERR_TIMEOUT: none yet; ERR_EXPIRED: compacted; ERR_UNAVAILABLE: open again. */
-    int (*feed_next)(struct storage_feed *f, int timeout_ms, struct storage_batch *ret, struct err *err);
-    void (*feed_cancel)(struct storage_feed *f); /* any thread: feed_next returns ERR_CANCELLED */
+    /* Hands on_batch all changes after `revision` of keys that start with `prefix` (empty = of all keys), on a thread
+     * of its own, in order. The batch and its references are on_batch's. */
+    int (*feed_open)(struct storage *s, struct str prefix, int64_t revision, bool want_prev, storage_batch_fn on_batch,
+                     void *user, struct storage_feed **ret, struct err *err);
+    /* Waits for the feed's end, returns -1: ERR_TIMEOUT: it goes on; ERR_EXPIRED: compacted; ERR_CANCELLED;
+     * ERR_UNAVAILABLE: open another one. */
+    int (*feed_wait)(struct storage_feed *f, int timeout_ms, struct err *err);
+    void (*feed_cancel)(struct storage_feed *f); /* any thread: feed_wait returns */
+    /* When it returns on_batch does not run any more. */
     struct storage_feed *(*feed_free)(struct storage_feed *f);
     /* storage_revision without waiting; fn runs on another thread. */
     void (*ask_revision)(struct storage *s, storage_revision_fn fn, void *user);

@@ -84,6 +84,10 @@ static struct grpc_call *call_new(struct grpc_channel *ch, const char *path, boo
 void grpc_call_deliver(struct grpc_call *c)
 {
     struct str s = buf_str(&c->in.message);
+    if (c->on_message) {
+        c->on_message(c->user, s);
+        return;
+    }
     struct grpc_message *m = xmalloc(sizeof *m + s.n);
     m->n = s.n;
     if (s.n)
@@ -246,17 +250,31 @@ static struct grpc_call *call_of(struct grpc_stream *st)
     return (struct grpc_call *)(void *)st;
 }
 
-int grpc_stream_open(struct grpc_channel *ch, const char *path, struct grpc_stream **ret, struct err *err)
+static int open_stream(struct grpc_channel *ch, const char *path, grpc_message_fn on_message, void *user,
+                       struct grpc_stream **ret, struct err *err)
 {
     struct grpc_call *c = call_new(ch, path, true, err);
     if (!c)
         return -1;
+    c->on_message = on_message;
+    c->user = user;
     if (!grpc_channel_post(ch, GRPC_START, grpc_call_ref(c), NULL)) {
         grpc_call_unref(c);
         return err_set(err, ERR_CANCELLED, "the channel is closed");
     }
     *ret = (struct grpc_stream *)(void *)c;
     return 0;
+}
+
+int grpc_stream_open(struct grpc_channel *ch, const char *path, struct grpc_stream **ret, struct err *err)
+{
+    return open_stream(ch, path, NULL, NULL, ret, err);
+}
+
+int grpc_stream_open_push(struct grpc_channel *ch, const char *path, grpc_message_fn on_message, void *user,
+                          struct grpc_stream **ret, struct err *err)
+{
+    return open_stream(ch, path, on_message, user, ret, err);
 }
 
 static int stream_send(struct grpc_call *c, struct str bytes, const ProtobufCMessage *m, struct err *err)
@@ -350,6 +368,12 @@ int grpc_stream_recv_bytes(struct grpc_stream *st, int timeout_ms, struct buf *r
     return buf_ok(ret) ? 1 : err_set(err, ERR_TOO_LARGE, "message of %zu bytes is larger than its bound", m->n);
 }
 
+int grpc_stream_wait(struct grpc_stream *st, int timeout_ms, struct err *err)
+{
+    struct grpc_message *none = NULL; /* nothing is ever queued on a pushed stream */
+    return take_message(call_of(st), timeout_ms, &none, err);
+}
+
 void grpc_stream_cancel(struct grpc_stream *st)
 {
     struct grpc_call *c = call_of(st);
@@ -364,7 +388,14 @@ struct grpc_stream *grpc_stream_free(struct grpc_stream *st)
 {
     if (!st)
         return NULL;
+    struct grpc_call *c = call_of(st);
     grpc_stream_cancel(st);
-    grpc_call_unref(call_of(st));
+    if (c->on_message) { /* it may be running: the end comes behind it */
+        pthread_mutex_lock(&c->lock);
+        while (!c->over)
+            pthread_cond_wait(&c->cond, &c->lock);
+        pthread_mutex_unlock(&c->lock);
+    }
+    grpc_call_unref(c);
     return NULL;
 }

@@ -93,6 +93,15 @@ int grpc_stream_recv(struct grpc_stream *st, const struct ProtobufCMessageDescri
                      struct ProtobufCMessage **ret, struct err *err) MUST_CHECK;
 int grpc_stream_recv_bytes(struct grpc_stream *st, int timeout_ms, struct buf *ret, struct err *err) MUST_CHECK;
 
+/* A stream whose messages are pushed instead of received: on_message runs on the I/O thread, for each message in order;
+ * all else of the channel waits for it, so it must be quick. message lives during the call only. The end is learnt by
+ * grpc_stream_wait. grpc_stream_free waits for a callback that runs; not to be called from one (cancel may be). */
+typedef void (*grpc_message_fn)(void *user, struct str message);
+int grpc_stream_open_push(struct grpc_channel *ch, const char *path, grpc_message_fn on_message, void *user,
+                          struct grpc_stream **ret, struct err *err) MUST_CHECK;
+/* Waits until the stream has ended: 0 = with status OK, -1 = error; ERR_TIMEOUT when it still goes on. */
+int grpc_stream_wait(struct grpc_stream *st, int timeout_ms, struct err *err) MUST_CHECK;
+
 void grpc_stream_cancel(struct grpc_stream *st); /* from any thread: wakes a waiting receiver */
 /* Cancels what still runs and frees; returns NULL; accepts NULL. No other thread may use st any more. */
 struct grpc_stream *grpc_stream_free(struct grpc_stream *st);

@@ -64,6 +64,8 @@ struct grpc_call {
     atomic_int answered;
     struct err *answer_err; /* the caller's; written before answered */
 
+    grpc_message_fn on_message; /* pushed streams, with user */
+
     /* streams, under lock */
     pthread_mutex_t lock;
     pthread_cond_t cond;
