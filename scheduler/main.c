@@ -6,6 +6,8 @@
 #include "scheduler/health.h"
 #include "scheduler/scheduler.h"
 
+#include <malloc.h>
+
 #define DEFAULT_PORT 10259
 
 static struct {
@@ -148,6 +150,7 @@ int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
 
+    mallopt(M_ARENA_MAX, 2); /* binders mostly wait: an arena for each would be most of the memory */
     flags_parse_or_exit(&flags, argc, argv);
     log_setup("scheduler", arg.v >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg.logging, "json") == 0);
     struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */
