@@ -127,9 +127,12 @@ int image_name_normalize(struct buf *out, struct str image, struct err *err)
         bool upper = false;
         for (size_t i = 0; i < p.path.n; i++)
             upper |= p.path.p[i] >= 'A' && p.path.p[i] <= 'Z';
-        return err_set(err, ERR_INVALID, INVALID, STR_ARG(image),
-                       upper ? "invalid reference format: repository name must be lowercase"
-                             : "invalid reference format");
+        if (upper)
+            return err_set(err, ERR_INVALID,
+                           "couldn't parse image name \"" STR_FMT
+                           "\": invalid reference format: repository name (" STR_FMT ") must be lowercase",
+                           STR_ARG(image), STR_ARG(p.path));
+        return err_set(err, ERR_INVALID, INVALID, STR_ARG(image), "invalid reference format");
     }
     if (p.path.n + p.host.n > NAME_MAX_LEN)
         return err_set(err, ERR_INVALID, INVALID, STR_ARG(image),
