@@ -239,8 +239,10 @@ static bool pause_ms(struct bootstrap *b, int64_t ms)
     return go_on;
 }
 
-static int upkeep_endpoints(struct bootstrap *b, struct err *err)
+static int upkeep(struct bootstrap *b, struct err *err)
 {
+    if (make_service(b, err) < 0)
+        return -1;
     if (!b->options.reconcile_endpoints)
         return 0;
     return endpoints_reconcile(b->registry, b->options.advertise_address, b->options.secure_port, 3 * ROUND_S, err);
@@ -248,10 +250,9 @@ static int upkeep_endpoints(struct bootstrap *b, struct err *err)
 
 static int first_round(struct bootstrap *b, struct err *err)
 {
-    if (make_fixed(b->registry, err) < 0 || make_rbac(b->registry, err) < 0 || make_cidr(b->registry, err) < 0 ||
-        make_service(b, err) < 0)
+    if (make_fixed(b->registry, err) < 0 || make_rbac(b->registry, err) < 0 || make_cidr(b->registry, err) < 0)
         return -1;
-    return upkeep_endpoints(b, err);
+    return upkeep(b, err);
 }
 
 static void *run(void *arg)
@@ -272,8 +273,8 @@ static void *run(void *arg)
         if (!pause_ms(b, ROUND_S * 1000))
             break;
         err_clear(&err);
-        if (upkeep_endpoints(b, &err) < 0)
-            log_warn("cannot keep up the endpoints of default/kubernetes", LOG_ERR(&err));
+        if (upkeep(b, &err) < 0)
+            log_warn("cannot keep up the service default/kubernetes", LOG_ERR(&err));
     }
     if (b->options.reconcile_endpoints)
         endpoints_withdraw(b->registry, b->options.advertise_address);

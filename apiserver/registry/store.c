@@ -5,6 +5,7 @@
 #include "apiserver/admission/admission.h"
 #include "apiserver/registry/codec.h"
 #include "apiserver/registry/meta.h"
+#include "apiserver/registry/normalize.h"
 #include "apiserver/registry/registry.h"
 #include "apiserver/validation/validation.h"
 #include "base/limits.h"
@@ -156,6 +157,7 @@ static int create_named(struct op *op, struct doc *obj, struct storage_object **
 int store_create(struct op *op, struct doc *obj, struct storage_object **ret, struct err *err)
 {
     bool generated = !meta_name(obj).n && meta_str(obj, "generateName").n;
+    normalize(op->res, op->arena, obj);
     if (check_namespace(op, obj, err) < 0)
         return -1;
     if (meta_str(obj, "resourceVersion").n)
@@ -308,6 +310,9 @@ static int update_once(struct op *op, store_transform transform, void *ctx, cons
         return -1;
     if (want && want != stored->mod_revision)
         return err_set(err, ERR_CONFLICT, "version");
+    normalize(op->res, op->arena, obj);
+    if (!want)
+        meta_set_str(op->arena, obj, "resourceVersion", meta_str(old, "resourceVersion"));
     if (admission_mutate(op, ADMIT_UPDATE, obj, old, err) < 0)
         return -1;
     prepare_update(op, obj, old);
