@@ -18,6 +18,8 @@
 #define NODE_UID "authentication.kubernetes.io/node-uid"
 #define VERIFY_ARENA_MAX ((size_t)4 << 20)
 #define CERT_ORGS_MAX 64
+#define CERT_KEY_MAX 1024
+#define CERT_CACHE_S 3600
 #define DELETED_GRACE_S 60 /* an object being deleted vouches for its tokens this much longer, as upstream */
 
 struct cached {
@@ -30,8 +32,9 @@ struct authn {
     const struct auth_store *store;
     struct sa_tokens *tokens;
     struct token_file *file;
-    pthread_mutex_t lock; /* held for single map operations only */
-    struct map cache;     /* SHA-256 of a credential -> struct cached */
+    pthread_mutex_t lock;   /* held for single map operations only */
+    struct map tokens_seen; /* SHA-256 of a token -> struct cached */
+    struct map certs;       /* subject -> struct cached */
 };
 
 static void cached_free(void *p)
@@ -52,7 +55,8 @@ int authn_new(const struct authn_options *opt, struct authn **ret, struct err *e
     a->tokens = opt->sa_tokens;
     a->file = file;
     pthread_mutex_init(&a->lock, NULL);
-    map_init(&a->cache, cached_free);
+    map_init(&a->tokens_seen, cached_free);
+    map_init(&a->certs, cached_free);
     *ret = a;
     return 0;
 }
@@ -60,7 +64,8 @@ int authn_new(const struct authn_options *opt, struct authn **ret, struct err *e
 struct authn *authn_free(struct authn *a)
 {
     if (a) {
-        map_release(&a->cache);
+        map_release(&a->tokens_seen);
+        map_release(&a->certs);
         token_file_free(a->file);
         pthread_mutex_destroy(&a->lock);
         free(a);
@@ -70,48 +75,49 @@ struct authn *authn_free(struct authn *a)
 
 /* --- the cache --- */
 
-static struct user *cache_get(struct authn *a, struct str key)
+static struct user *cache_get(struct authn *a, struct map *cache, struct str key)
 {
     struct user *user = NULL;
     pthread_mutex_lock(&a->lock);
-    struct cached *c = map_get(&a->cache, key);
+    struct cached *c = map_get(cache, key);
     if (c && c->until > clock_mono(a->clock))
         user = user_ref(c->user);
     else if (c)
-        map_del(&a->cache, key);
+        map_del(cache, key);
     pthread_mutex_unlock(&a->lock);
     return user;
 }
 
-static void cache_put(struct authn *a, struct str key, struct user *user, int64_t seconds)
+static void cache_put(struct authn *a, struct map *cache, struct str key, struct user *user, int64_t seconds)
 {
     struct cached *c = xmalloc(sizeof(*c));
     *c = (struct cached){user_ref(user), clock_mono(a->clock) + seconds * NS_PER_S};
     pthread_mutex_lock(&a->lock);
-    if (a->cache.n >= AUTHN_CACHE_MAX)
-        map_clear(&a->cache); /* rare, and every entry is made anew within seconds anyway */
-    map_set(&a->cache, key, c);
+    if (cache->n >= AUTHN_CACHE_MAX)
+        map_clear(cache); /* rare, and every entry is made anew within seconds anyway */
+    map_set(cache, key, c);
     pthread_mutex_unlock(&a->lock);
 }
 
 /* --- client certificates --- */
 
-static void add_sized(struct buf *b, struct str s)
+/* The subject as one run of bytes, each part led by its length: a cache key that two subjects never share. 0 = too
+ * long. */
+static size_t cert_key(const struct authn_request *req, char out[CERT_KEY_MAX])
 {
-    buf_add(b, &s.n, sizeof(s.n));
-    buf_str_add(b, s);
-}
-
-static bool cert_key(const struct authn_request *req, uint8_t out[SHA256_LEN])
-{
-    _cleanup_(buf_releasep) struct buf all = BUF_INIT(64 * 1024);
-    buf_puts(&all, "cert");
-    add_sized(&all, req->cert_cn);
-    add_sized(&all, req->cert_fingerprint);
-    for (size_t i = 0; i < req->n_cert_orgs; i++)
-        add_sized(&all, req->cert_orgs[i]);
-    crypto_sha256(all.data, all.len, out);
-    return buf_ok(&all);
+    const struct str first[] = {req->cert_cn, req->cert_fingerprint};
+    size_t n = 0, parts = ARRAY_LEN(first) + req->n_cert_orgs;
+    for (size_t i = 0; i < parts; i++) {
+        struct str part = i < ARRAY_LEN(first) ? first[i] : req->cert_orgs[i - ARRAY_LEN(first)];
+        if (n + sizeof(part.n) + part.n > CERT_KEY_MAX)
+            return 0;
+        memcpy(out + n, &part.n, sizeof(part.n));
+        n += sizeof(part.n);
+        if (part.n)
+            memcpy(out + n, part.p, part.n);
+        n += part.n;
+    }
+    return n;
 }
 
 static struct user *user_of_cert(const struct authn_request *req)
@@ -131,15 +137,16 @@ static struct user *user_of_cert(const struct authn_request *req)
 /* A certificate without a common name names nobody. */
 static struct user *by_cert(struct authn *a, const struct authn_request *req)
 {
-    uint8_t key[SHA256_LEN];
-    if (!req->has_cert || !req->cert_cn.n || !cert_key(req, key))
+    char key[CERT_KEY_MAX];
+    if (!req->has_cert || !req->cert_cn.n)
         return NULL;
-    struct str k = {(const char *)key, sizeof(key)};
-    struct user *user = cache_get(a, k);
-    if (!user) {
-        user = user_of_cert(req);
-        cache_put(a, k, user, AUTHN_CACHE_S); /* says the same whenever it is asked */
-    }
+    struct str k = str_n(key, cert_key(req, key));
+    struct user *user = k.n ? cache_get(a, &a->certs, k) : NULL;
+    if (user)
+        return user;
+    user = user_of_cert(req);
+    if (k.n)
+        cache_put(a, &a->certs, k, user, CERT_CACHE_S); /* says the same whenever it is asked */
     return user;
 }
 
@@ -239,7 +246,7 @@ struct user *authn_cached(struct authn *a, const struct authn_request *req)
     uint8_t key[SHA256_LEN];
     token_key(token, key);
     user = by_file(a, key);
-    return user ? user : cache_get(a, str_n((const char *)key, sizeof(key)));
+    return user ? user : cache_get(a, &a->tokens_seen, str_n((const char *)key, sizeof(key)));
 }
 
 int authn_authenticate(struct authn *a, const struct authn_request *req, struct user **ret, struct err *err)
@@ -261,7 +268,7 @@ int authn_authenticate(struct authn *a, const struct authn_request *req, struct 
     token_key(token, key);
     int64_t left = claims.expires_s - clock_wall(a->clock) / NS_PER_S;
     if (left > 0)
-        cache_put(a, str_n((const char *)key, sizeof(key)), user, MIN_OF(left, AUTHN_CACHE_S));
+        cache_put(a, &a->tokens_seen, str_n((const char *)key, sizeof(key)), user, MIN_OF(left, AUTHN_CACHE_S));
     *ret = user;
     return 0;
 }

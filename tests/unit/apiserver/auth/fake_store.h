@@ -11,8 +11,8 @@
 struct fake_store {
     struct arena *arena;
     struct doc *objects; /* array; each has "resource" beside the object's own members */
-    uint64_t generation;
-    int lists; /* how often list was called */
+    _Atomic uint64_t generation;
+    _Atomic int lists; /* how often list was called */
     struct auth_store store;
 };
 

@@ -3,6 +3,8 @@
 #include "apiserver/auth/rbac.h"
 #include "apiserver/auth/rbac_rule.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -302,6 +304,36 @@ static void test_reconcile(void **state)
     assert_null(rbac_bootstrap_reconcile(2, stripped, x->arena));
 }
 
+/* Many decide while the rules are compiled anew again and again: what holds all the time is allowed all the time. */
+static void *decide_often(void *arg)
+{
+    struct fixture *x = arg;
+    intptr_t wrong = 0;
+    for (int i = 0; i < 300; i++) {
+        wrong += !may(x, "system:kube-scheduler", "x", "list", "", "nodes", "", "");
+        wrong += may(x, "jane", "dev", "list", "", "nodes", "", "");
+    }
+    return (void *)wrong;
+}
+
+static void test_threads(void **state)
+{
+    struct fixture *x = *state;
+    pthread_t threads[4];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, decide_often, x), 0);
+    for (int i = 0; i < 50; i++) {
+        x->f.generation++;
+        sched_yield();
+    }
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        void *wrong = NULL;
+        assert_int_equal(pthread_join(threads[i], &wrong), 0);
+        assert_null(wrong);
+    }
+    assert_true(x->f.lists > 4);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -314,6 +346,7 @@ int main(void)
         T(test_messages),
         T(test_escalation),
         T(test_reconcile),
+        T(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
