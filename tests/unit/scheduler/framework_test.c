@@ -1,6 +1,7 @@
 /* What pods get on small clusters: one table of situations, nodes and pods in, node or message out. */
 #include "check.h"
 
+/* clang-format off */
 #define N(name, labels, more)                                                                                          \
     "{\"metadata\":{\"name\":\"" name "\",\"labels\":{\"kubernetes.io/hostname\":\"" name "\"" labels "}}" more "}"
 #define ROOM(cpu, memory)                                                                                              \
@@ -20,6 +21,7 @@
     "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"ns\",\"ownerReferences\":[{\"kind\":\"ReplicaSet\","         \
                                       "\"name\":\"r\",\"uid\":\"u\",\"controller\":true}]},"                           \
     "\"spec\":{" NONE node "}}"
+/* clang-format on */
 
 struct situation {
     const char *what;
