@@ -38,7 +38,7 @@ yaml <<<'{apiVersion: v1, kind: Pod, metadata: {name: x}, spec: {containers: []}
 refuse "a pod without containers" 'spec.containers: Required value' k apply -f bad.yaml
 yaml <<<'{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: c}}, spec: {containers: [{name: c, image: i}]}}}}'
 refuse "a selector that does not fit" '`selector` does not match template `labels`' k apply -f bad.yaml
-refuse "a patch of an immutable field" 'field is immutable' k patch service kubernetes -p '{"spec":{"clusterIP":"10.96.99.99"}}'
+refuse "a patch of an immutable field" 'spec.clusterIPs\[0\]: Invalid value: .*may not change once set' k patch service kubernetes -p '{"spec":{"clusterIP":"10.96.99.99"}}'
 refuse "what is not there" 'Error from server \(NotFound\): pods "nothing" not found' k get pod nothing
 refuse "what is there already" 'AlreadyExists' k create namespace default
 refuse "into a namespace that is not there" 'namespaces "nowhere" not found' k create configmap x -n nowhere
