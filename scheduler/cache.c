@@ -7,6 +7,8 @@ void cache_init(struct cache *c)
     *c = (struct cache){0};
     map_init(&c->pods, NULL);
     map_init(&c->node_map, NULL);
+    map_init(&c->owners, NULL);
+    map_init(&c->zones, NULL);
 }
 
 /* --- pods --- */
@@ -37,12 +39,54 @@ static void collect_ports(struct sched_pod *p)
     }
 }
 
+/* --- owners --- */
+
+static void drop_owner(struct cache *c, struct owner *o)
+{
+    if (!o || --o->n_pods)
+        return;
+    map_del(&c->owners, str_of(o->uid));
+    free(o->placed);
+    free(o->uid);
+    free(o);
+}
+
+static struct owner *need_owner(struct cache *c, const char *uid)
+{
+    struct owner *o = map_gets(&c->owners, uid);
+
+    if (!o) {
+        o = xcalloc(1, sizeof(*o));
+        o->uid = xstrdup(uid);
+        map_set(&c->owners, str_of(uid), o);
+    }
+    o->n_pods++;
+    return o;
+}
+
+static void owner_gains(struct owner *o, struct sched_pod *p)
+{
+    if (o->n_placed == o->cap_placed) {
+        o->cap_placed = o->cap_placed ? o->cap_placed * 2 : 8;
+        o->placed = xrealloc(o->placed, o->cap_placed * sizeof(struct sched_pod *));
+    }
+    p->owner_at = o->n_placed;
+    o->placed[o->n_placed++] = p;
+}
+
+static void owner_loses(struct owner *o, struct sched_pod *p)
+{
+    o->placed[p->owner_at] = o->placed[--o->n_placed];
+    o->placed[p->owner_at]->owner_at = p->owner_at;
+}
+
 static void compile_pod(struct cache *c, struct sched_pod *p, struct kube_object *o)
 {
     static const Corev1__PodSpec no_spec = COREV1__POD_SPEC__INIT;
     const Corev1__Pod *pod = kube_pod(o);
     const Corev1__PodSpec *spec = pod->spec ? pod->spec : &no_spec;
-    const Metav1__OwnerReference *owner = meta_controller(o->meta);
+    const Metav1__OwnerReference *controller = meta_controller(o->meta);
+    struct owner *old_owner = p->owner;
 
     resources_release(&p->request);
     free(p->ports);
@@ -56,7 +100,8 @@ static void compile_pod(struct cache *c, struct sched_pod *p, struct kube_object
     if (pod->spec)
         collect_ports(p);
     p->priority = spec->has_priority ? spec->priority : 0;
-    p->controller_uid = owner ? owner->uid : NULL;
+    p->owner = controller && *kstr(controller->uid) ? need_owner(c, controller->uid) : NULL;
+    drop_owner(c, old_owner);
     p->has_affinity = spec->affinity && spec->affinity->podaffinity;
     p->has_anti_affinity = spec->affinity && spec->affinity->podantiaffinity;
 }
@@ -86,8 +131,9 @@ struct sched_pod *cache_set_pod(struct cache *c, struct kube_object *o)
     return p;
 }
 
-static void free_pod(struct sched_pod *p)
+static void free_pod(struct cache *c, struct sched_pod *p)
 {
+    drop_owner(c, p->owner);
     resources_release(&p->request);
     free(p->ports);
     kube_object_unref(p->obj);
@@ -98,7 +144,7 @@ void cache_remove_pod(struct cache *c, struct sched_pod *p)
 {
     cache_unassign(c, p);
     map_del(&c->pods, p->obj->key);
-    free_pod(p);
+    free_pod(c, p);
 }
 
 bool pod_terminating(const struct sched_pod *p)
@@ -166,6 +212,17 @@ static bool taints_equal(const Corev1__NodeSpec *a, const Corev1__NodeSpec *b)
     return true;
 }
 
+static size_t zone_number(struct cache *c, const Metav1__ObjectMeta *m)
+{
+    const char *zone = meta_label(m, "topology.kubernetes.io/zone");
+
+    if (!zone)
+        return 0;
+    if (!map_has(&c->zones, str_of(zone)) && c->zones.n < ZONES_MAX)
+        map_set(&c->zones, str_of(zone), (void *)(uintptr_t)(c->zones.n + 1));
+    return (size_t)(uintptr_t)map_gets(&c->zones, zone);
+}
+
 unsigned cache_set_node(struct cache *c, struct kube_object *o)
 {
     struct sched_node *n = need_node(c, kstr(o->meta->name));
@@ -193,6 +250,7 @@ unsigned cache_set_node(struct cache *c, struct kube_object *o)
     n->allocatable = allocatable;
     n->obj = kube_object_ref(o);
     n->node = node;
+    n->zone = zone_number(c, o->meta);
     kube_object_unref(old);
     return events;
 }
@@ -242,6 +300,8 @@ void cache_assign(struct cache *c, struct sched_pod *p, const char *node_name)
     p->node = n;
     p->node_at = n->n_pods;
     n->pods[n->n_pods++] = p;
+    if (p->owner)
+        owner_gains(p->owner, p);
     count(n, p, 1);
 }
 
@@ -254,6 +314,8 @@ void cache_unassign(struct cache *c, struct sched_pod *p)
     n->pods[p->node_at] = n->pods[--n->n_pods];
     n->pods[p->node_at]->node_at = p->node_at;
     p->node = NULL;
+    if (p->owner)
+        owner_loses(p->owner, p);
     count(n, p, -1);
     drop_ghost(c, n);
 }
@@ -261,11 +323,13 @@ void cache_unassign(struct cache *c, struct sched_pod *p)
 void cache_release(struct cache *c)
 {
     map_foreach (&c->pods, e)
-        free_pod(e->value);
+        free_pod(c, e->value);
     map_foreach (&c->node_map, e)
         free_node(e->value);
     map_release(&c->pods);
     map_release(&c->node_map);
+    map_release(&c->owners);
+    map_release(&c->zones);
     free(c->nodes);
     resource_names_release(&c->names);
 }

@@ -38,6 +38,15 @@ enum pod_state {
 };
 
 struct sched_node;
+struct sched_pod;
+
+/* The pods of one controller that are on nodes. */
+struct owner {
+    char *uid;
+    struct sched_pod **placed;
+    size_t n_placed, cap_placed;
+    size_t n_pods; /* that refer to it, placed or not */
+};
 
 struct sched_pod {
     struct kube_object *obj; /* our reference */
@@ -47,7 +56,7 @@ struct sched_pod {
     struct host_port *ports;
     size_t n_ports;
     int32_t priority;
-    const char *controller_uid; /* NULL = none */
+    struct owner *owner; /* NULL = no controller */
     bool has_affinity, has_anti_affinity;
 
     enum pod_state state;
@@ -59,6 +68,7 @@ struct sched_pod {
 
     struct sched_node *node; /* ASSUMED, BOUND */
     size_t node_at;          /* its place in node->pods */
+    size_t owner_at;         /* its place in owner->placed */
 };
 
 struct sched_node {
@@ -71,17 +81,26 @@ struct sched_node {
     size_t n_pods, cap_pods;
     size_t n_affinity, n_anti_affinity, n_ports; /* of its pods: how many have some */
     size_t at;                                   /* its place in cache->nodes, when it is known */
+    size_t zone;                                 /* the number of its topology.kubernetes.io/zone; 0 = none */
 };
+
+#define ZONES_MAX 10000 /* nodes of zones past these count as without a zone */
 
 struct cache {
     struct resource_names names;
     struct map pods, node_map; /* key -> sched_pod *, name -> sched_node * */
+    struct map owners, zones;  /* uid -> owner *, name -> number */
     struct sched_node **nodes; /* the known ones */
     size_t n_nodes, cap_nodes;
 };
 
 void cache_init(struct cache *c);
 void cache_release(struct cache *c);
+
+static inline size_t cache_zones(const struct cache *c) /* the largest number of a zone */
+{
+    return c->zones.n;
+}
 
 /* Takes a reference of its own; returns what changed (enum cluster_event). */
 unsigned cache_set_node(struct cache *c, struct kube_object *o);

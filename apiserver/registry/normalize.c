@@ -8,8 +8,7 @@ static void secret(struct arena *a, struct doc *obj)
 {
     struct doc *from = doc_remove(obj, "stringData");
     struct doc *data = doc_count(from) ? doc_need_object(a, obj, "data") : NULL;
-    doc_foreach(from, s)
-    {
+    doc_foreach (from, s) {
         _cleanup_(buf_releasep) struct buf b = BUF_INIT(LIMIT_BODY * 2);
         struct str value = doc_str(s);
         base64_encode(&b, value.p, value.n);

@@ -8,7 +8,8 @@
 
 #define CONSTRAINTS_MAX 16
 #define HOSTNAME "kubernetes.io/hostname"
-#define ZONE "topology.kubernetes.io/zone"
+#define DEFAULT_NODE_SKEW 3
+#define DEFAULT_ZONE_SKEW 5
 
 struct constraint {
     const char *key;
@@ -22,10 +23,17 @@ struct constraint {
     double weight;     /* score */
 };
 
+/* The system's default for the pods of a controller: counts by the place of the node and the number of the zone. */
+struct default_spread {
+    int32_t *on_node, *in_zone;
+    double node_weight, zone_weight;
+};
+
 struct spread {
     struct constraint v[CONSTRAINTS_MAX];
     size_t n;
-    bool need_all; /* nodes without a label that a constraint names do not count */
+    struct default_spread *defaults; /* instead of constraints */
+    bool need_all;                   /* nodes without a label that a constraint names do not count */
 };
 
 static bool is(const char *s, const char *word)
@@ -55,21 +63,11 @@ static void collect(const struct sched_pod *p, const char *when, struct spread *
     s->need_all = spec && spec->n_topologyspreadconstraints;
 }
 
-static void collect_defaults(const struct sched_pod *p, struct spread *s)
-{
-    if (!p->controller_uid)
-        return;
-    s->v[s->n++] = (struct constraint){.key = HOSTNAME, .max_skew = 3, .hostname = true};
-    s->v[s->n++] = (struct constraint){.key = ZONE, .max_skew = 5};
-}
-
 /* Does `other` count for the constraint of pod p? */
 static bool counts(const struct constraint *k, const struct sched_pod *p, const struct sched_pod *other)
 {
     if (pod_terminating(other) || strcmp(pod_namespace(p), pod_namespace(other)) != 0)
         return false;
-    if (!k->own)
-        return other->controller_uid && strcmp(other->controller_uid, p->controller_uid) == 0;
     if (!selector_matches(k->selector, other->obj->meta))
         return false;
     for (size_t i = 0; i < k->own->n_matchlabelkeys; i++) {
@@ -186,25 +184,47 @@ static void find_domains(struct spread *s, struct sched_node *const *nodes, size
         s->v[i].weight = log((double)(s->v[i].hostname ? hosts : domains_count(s->v[i].domains)) + 2);
 }
 
-bool topology_spread_prescore(struct cycle *c, struct sched_node *const *nodes, size_t n)
+/* How many of the feasible nodes' zones there are: each adds weight. */
+static size_t count_zones(const struct cycle *c, struct sched_node *const *nodes, size_t n)
 {
-    struct spread *s = arena_new_of(c->a, struct spread);
-    bool any_shared = false;
+    bool *seen = arena_calloc(c->a, cache_zones(c->cache) + 1, sizeof(*seen));
+    size_t zones = 0;
 
-    if (!s)
-        return false;
-    collect(c->pod, "ScheduleAnyway", s);
-    if (!s->need_all)
-        collect_defaults(c->pod, s);
-    if (!s->n)
-        return false;
-    for (size_t i = 0; i < s->n; i++) {
-        if (!(s->v[i].domains = domains_new(c->a)))
-            return false;
-        any_shared |= !s->v[i].hostname;
+    for (size_t j = 0; seen && j < n; j++) {
+        zones += nodes[j]->zone && !seen[nodes[j]->zone];
+        seen[nodes[j]->zone] = true;
     }
-    find_domains(s, nodes, n);
-    for (size_t j = 0; any_shared && j < c->cache->n_nodes; j++) {
+    return zones;
+}
+
+static struct default_spread *prepare_defaults(struct cycle *c, struct sched_node *const *nodes, size_t n)
+{
+    const struct owner *o = c->pod->owner;
+    struct default_spread *d = o && o->n_placed ? arena_new_of(c->a, struct default_spread) : NULL;
+
+    if (!d)
+        return NULL; /* nothing to count: every node is as good */
+    d->on_node = arena_calloc(c->a, c->cache->n_nodes, sizeof(*d->on_node));
+    d->in_zone = arena_calloc(c->a, cache_zones(c->cache) + 1, sizeof(*d->in_zone));
+    if (!d->on_node || !d->in_zone)
+        return NULL;
+    for (size_t i = 0; i < o->n_placed; i++) {
+        const struct sched_pod *p = o->placed[i];
+        if (!p->node->obj || pod_terminating(p) || strcmp(pod_namespace(p), pod_namespace(c->pod)) != 0)
+            continue;
+        d->on_node[p->node->at]++;
+        if (p->node->zone && node_affinity_matches(c->pod->pod->spec, p->node))
+            d->in_zone[p->node->zone]++;
+    }
+    d->node_weight = log((double)n + 2);
+    d->zone_weight = log((double)count_zones(c, nodes, n) + 2);
+    return d;
+}
+
+/* Counts the constraints' pods over all nodes, in the domains of the feasible ones. */
+static void count_domains(const struct cycle *c, struct spread *s)
+{
+    for (size_t j = 0; j < c->cache->n_nodes; j++) {
         const struct sched_node *node = c->cache->nodes[j];
         if (s->need_all && !has_all_keys(s, node))
             continue;
@@ -215,8 +235,37 @@ bool topology_spread_prescore(struct cycle *c, struct sched_node *const *nodes, 
                 domains_add(k->domains, k->key, value, count_on(k, c->pod, node));
         }
     }
+}
+
+bool topology_spread_prescore(struct cycle *c, struct sched_node *const *nodes, size_t n)
+{
+    struct spread *s = arena_new_of(c->a, struct spread);
+    bool any_shared = false;
+
+    if (!s)
+        return false;
     c->state[c->self] = s;
-    return true;
+    collect(c->pod, "ScheduleAnyway", s);
+    if (!s->need_all)
+        return (s->defaults = prepare_defaults(c, nodes, n)) != NULL;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!(s->v[i].domains = domains_new(c->a)))
+            return false;
+        any_shared |= !s->v[i].hostname;
+    }
+    find_domains(s, nodes, n);
+    if (any_shared)
+        count_domains(c, s);
+    return s->n > 0;
+}
+
+static int64_t default_score(const struct default_spread *d, const struct sched_node *n)
+{
+    double score = d->on_node[n->at] * d->node_weight + (DEFAULT_NODE_SKEW - 1);
+
+    if (n->zone)
+        score += d->in_zone[n->zone] * d->zone_weight + (DEFAULT_ZONE_SKEW - 1);
+    return (int64_t)llround(score);
 }
 
 int64_t topology_spread_score(const struct cycle *c, const struct sched_node *n)
@@ -224,6 +273,8 @@ int64_t topology_spread_score(const struct cycle *c, const struct sched_node *n)
     const struct spread *s = cycle_state(c);
     double score = 0;
 
+    if (s->defaults)
+        return default_score(s->defaults, n);
     if (s->need_all && !has_all_keys(s, n))
         return -1; /* not comparable: normalize gives it nothing */
     for (size_t i = 0; i < s->n; i++) {
