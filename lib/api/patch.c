@@ -1,5 +1,6 @@
 #include "patch.h"
 
+#include "api/members.h"
 #include "api/status.h"
 #include "base/limits.h"
 #include "base/parse.h"
@@ -229,15 +230,17 @@ static struct doc *merge(struct arena *a, struct doc *target, const struct doc *
         return doc_clone(a, patch, true);
     if (!doc_is(target, DOC_OBJECT))
         target = doc_object(a);
+    _cleanup_(members_close) struct members m;
+    members_open(&m, a, target, patch->n);
     doc_foreach (patch, p) {
         struct str key = doc_key(p);
         if (p->type == DOC_NULL) {
-            doc_remove_str(target, key);
+            members_remove(&m, key);
             continue;
         }
-        struct doc *old = doc_get_str(target, key), *merged = merge(a, old, p);
+        struct doc *old = members_get(&m, key), *merged = merge(a, old, p);
         if (merged != old)
-            doc_set_str(target, key, merged);
+            members_set(&m, key, merged);
     }
     return target;
 }

@@ -2,6 +2,7 @@
  * ignored). */
 #include "patch.h"
 
+#include "api/members.h"
 #include "api/schema.h"
 #include "base/buf.h"
 #include "base/limits.h"
@@ -423,6 +424,17 @@ static int ordered_list(struct merge *s, struct doc *original, const struct doc 
 
 /* --- maps --- */
 
+static void link_member(struct doc *obj, struct doc *d)
+{
+    d->next = NULL;
+    if (obj->last)
+        obj->last->next = d;
+    else
+        obj->first = d;
+    obj->last = d;
+    obj->n++;
+}
+
 static int retain_keys(struct merge *s, struct doc *original, const struct doc *patch)
 {
     const struct doc *keys = doc_get(patch, "$retainKeys");
@@ -442,21 +454,25 @@ static int retain_keys(struct merge *s, struct doc *original, const struct doc *
     doc_foreach (patch, p)
         if (p->type != DOC_NULL && !is_directive(doc_key(p)) && !index_get(&keep, doc_key(p)))
             return bad_format(s, "retainKeys");
-    doc_foreach (original, o)
-        if (!index_get(&keep, doc_key(o)))
-            doc_unlink(original, o);
+    struct doc *list = original->n ? original->first : NULL;
+    original->first = original->last = NULL;
+    original->n = 0;
+    for (struct doc *o = list, *next; o; o = next) {
+        next = o->next;
+        if (index_get(&keep, doc_key(o)))
+            link_member(original, o);
+    }
     return 0;
 }
 
 /* One member of the patch, directives apart. */
-static int merge_member(struct merge *s, struct doc *original, const struct doc *p, const struct schema_message *m)
+static int merge_member(struct merge *s, struct members *original, const struct doc *p, const struct schema_message *m)
 {
     struct str key = doc_key(p);
-    struct doc *old = doc_get_str(original, key), *merged;
+    struct doc *old = members_get(original, key), *merged;
 
     if (p->type == DOC_NULL) {
-        if (old)
-            doc_unlink(original, old);
+        members_remove(original, key);
         return 0;
     }
     struct meta meta = lookup(m, key);
@@ -470,19 +486,19 @@ static int merge_member(struct merge *s, struct doc *original, const struct doc 
     if (!merged)
         return s->err->code == ERR_OK && !arena_overflow(s->a) ? 0 : -1;
     if (merged != old)
-        doc_set_str(original, key, merged);
+        members_set(original, key, merged);
     return 0;
 }
 
-static int delete_from_list(struct merge *s, struct doc *original, const struct doc *p)
+static int delete_from_list(struct merge *s, struct members *original, const struct doc *p)
 {
     struct str key = str_from(doc_key(p), strlen(DELETE_PREFIX));
-    struct doc *old = doc_get_str(original, key);
+    struct doc *old = members_get(original, key);
 
     if (p->type != DOC_ARRAY)
         return bad_format(s, "primitive list");
     if (doc_is(old, DOC_ARRAY))
-        doc_set_str(original, key, delete_primitives(s, old, p));
+        members_set(original, key, delete_primitives(s, old, p));
     return 0;
 }
 
@@ -499,13 +515,15 @@ static int merge_members(struct merge *s, struct doc *original, const struct doc
         if (ordered_list(s, original, patch, str_from(key, strlen(ORDER_PREFIX)), p, m) < 0)
             return -1;
     }
+    _cleanup_(members_close) struct members members;
+    members_open(&members, s->a, original, patch->n);
     doc_foreach (patch, p) {
         struct str key = doc_key(p);
         int rc = 0;
         if (str_starts(key, STR(DELETE_PREFIX)))
-            rc = delete_from_list(s, original, p);
+            rc = delete_from_list(s, &members, p);
         else if (!is_directive(key) && !index_get(&ordered, key))
-            rc = merge_member(s, original, p, m);
+            rc = merge_member(s, &members, p, m);
         if (rc < 0)
             return -1;
     }

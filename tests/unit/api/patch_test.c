@@ -82,6 +82,19 @@ static void test_a_copy_does_not_share_nodes(void **state)
     assert_doc(a, d, "{\"a\":[1],\"b\":[1,2]}");
 }
 
+/* A member at the end without looking whether it is there. */
+static void doc_append_member(struct doc *obj, const char *key, struct doc *value)
+{
+    value->key = key;
+    value->key_len = (uint32_t)strlen(key);
+    if (obj->last)
+        obj->last->next = value;
+    else
+        obj->first = value;
+    obj->last = value;
+    obj->n++;
+}
+
 /* --- merge patch: the cases of RFC 7386, appendix A --- */
 
 static void test_merge_patches(void **state)
@@ -108,6 +121,29 @@ static void test_merge_patches(void **state)
         merge_patch_apply(*state, &d, parse(*state, cases[i][1]));
         assert_doc(*state, d, cases[i][2]);
     }
+}
+
+/* Objects of thousands of members take another way, to the same result. */
+static void test_large_objects(void **state)
+{
+    struct arena *a = *state;
+    struct doc *target = doc_object(a), *patch = doc_object(a), *other;
+    struct err err = ERR_INIT;
+
+    for (int i = 0; i < 20000; i++)
+        doc_append_member(target, arena_printf(a, "k%d", i), doc_int(a, i));
+    for (int i = 0; i < 20000; i++)
+        doc_append_member(patch, arena_printf(a, "k%d", i * 2), i % 2 ? doc_null(a) : doc_int(a, -i));
+    other = doc_clone(a, target, true);
+    merge_patch_apply(a, &target, patch);
+    assert_int_equal(strategic_merge_apply(a, &other, patch, NULL, &err), 0);
+    assert_int_equal(target->n, 20000 - 5000 + 5000);
+    assert_string_equal(text_of(a, target), text_of(a, other));
+    assert_null(doc_get(target, "k2"));
+    assert_int_equal(doc_int_or(doc_get(target, "k4"), 0), -2);
+    assert_int_equal(doc_int_or(doc_get(target, "k19999"), 0), 19999);
+    assert_int_equal(doc_int_or(doc_get(target, "k39996"), 0), -19998);
+    assert_int_equal(doc_int_or(target->last, 0), -19998);
 }
 
 /* --- strategic merge patch --- */
@@ -270,6 +306,7 @@ int main(void)
         ARENA_TEST(test_json_patch_refusals),
         ARENA_TEST(test_a_copy_does_not_share_nodes),
         ARENA_TEST(test_merge_patches),
+        ARENA_TEST(test_large_objects),
         ARENA_TEST(test_strategic_merge),
         ARENA_TEST(test_strategic_errors),
         ARENA_TEST(test_strategic_deployment_strategy_retains_keys),
