@@ -463,7 +463,7 @@ static struct response *response_move(struct response *r)
         p = (char *)memcpy(p, value.p, value.n) + value.n;
     }
     if (r->protocol)
-        copy->protocol = strcpy(p, r->protocol); /* room was counted above */
+        copy->protocol = memcpy(p, r->protocol, strlen(r->protocol) + 1);
     return copy;
 }
 

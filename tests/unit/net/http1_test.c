@@ -93,14 +93,15 @@ static void test_pipelining(void **state)
 {
     struct fixture *f = *state;
     struct buf out = BUF_INIT(1 << 20);
-    talk(f->patient,
-         STR("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
-             "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
-             "GET /worker HTTP/1.1\r\nHost: x\r\n\r\n"
-             "POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12345"
-             "GET /stream?n=2 HTTP/1.1\r\nHost: x\r\n\r\n"
-             "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
-         &out);
+    int fd = raw_connect(echo_server_port(f->patient, false));
+    raw_puts(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+                 "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+                 "GET /worker HTTP/1.1\r\nHost: x\r\n\r\n"
+                 "POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12345"
+                 "GET /stream?n=2 HTTP/1.1\r\nHost: x\r\n\r\n"
+                 "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_true(raw_read_all(fd, &out));
+    close(fd);
     assert_int_equal(raw_count(&out, "HTTP/1.1 200 OK"), 5);
     assert_int_equal(raw_count(&out, "HTTP/1.1 403 Forbidden"), 1);
     assert_int_equal(raw_count(&out, "hello\n"), 2);
