@@ -23,7 +23,7 @@
 static struct test_apiserver api;
 static struct kube_client *client;
 static pid_t scheduler;
-static char kubeconfig[PATH_MAX];
+static char kubeconfig[PATH_MAX], log_file[PATH_MAX];
 
 static void program_path(char out[PATH_MAX])
 {
@@ -43,7 +43,7 @@ static void start_scheduler(void)
     scheduler = fork();
     assert_true(scheduler >= 0);
     if (scheduler == 0) {
-        int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        int fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(fd, 1);
         dup2(fd, 2);
@@ -138,6 +138,7 @@ static int setup(void **state)
                   " contexts: [{name: x, context: {cluster: c, user: u}}], current-context: x}",
                   api.url, ca, TEST_APISERVER_TOKEN);
     snprintf(kubeconfig, sizeof(kubeconfig), "%s/kubeconfig", api.dir);
+    snprintf(log_file, sizeof(log_file), "%s/scheduler.log", api.dir);
     if (file_write(ca, buf_str(&api.ca_pem), 0644, &err) < 0 || file_write(kubeconfig, str_of(text), 0600, &err) < 0)
         return -1;
     create("/api/v1/namespaces/" NS "/serviceaccounts",
@@ -146,12 +147,27 @@ static int setup(void **state)
     return 0;
 }
 
+/* What a sanitizer says of the program would be lost with it. */
+static bool log_is_clean(void)
+{
+    _cleanup_(buf_releasep) struct buf log = BUF_INIT(16 * MIB);
+    struct err err = ERR_INIT;
+
+    if (file_read(log_file, &log, &err) < 0)
+        return false;
+    if (!strstr(log.data, "Sanitizer") && !strstr(log.data, "runtime error"))
+        return true;
+    print_error("%s\n", log.data);
+    return false;
+}
+
 static int teardown(void **state)
 {
     kill_scheduler();
+    bool clean = log_is_clean();
     client = kube_client_free(client);
     test_apiserver_stop(&api);
-    return 0;
+    return clean ? 0 : -1;
 }
 
 static void create_pods(const char *prefix, int n)
