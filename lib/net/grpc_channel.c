@@ -164,11 +164,12 @@ static void disconnect(struct grpc_channel *ch, const struct err *why)
 {
     struct err err = ERR_INIT;
     const struct grpc_target *t = &ch->targets[ch->target_at];
-    err_set(&err, ERR_UNAVAILABLE, "connection to %s lost: %.700s", t->unix_socket ? t->unix_socket : t->url, why->msg);
+    err_set(&err, ERR_UNAVAILABLE, "connection to %s lost: %.700s",
+            t->unix_socket ? t->unix_socket : t->address.authority, why->msg);
     atomic_store(&ch->connected, false);
     nghttp2_session_del(ch->session);
     ch->session = NULL;
-    ch->conn = curl_conn_free(ch->conn);
+    ch->conn = net_conn_free(ch->conn);
     buf_clear(&ch->out);
     ch->want_write = ch->draining = ch->more_to_read = false;
     ch->last_err = err;
@@ -191,19 +192,19 @@ static bool connect_tick(void *user)
 static int try_connect(struct grpc_channel *ch, struct err *err)
 {
     const struct grpc_target *t = &ch->targets[ch->target_at];
-    struct curl_conn_options o = {
-        .url = t->url,
+    struct net_conn_options o = {
+        .address = &t->address,
         .unix_socket = t->unix_socket,
-        .tls = t->tls ? &ch->tls : NULL,
+        .tls = t->address.tls ? ch->tls : NULL,
         .timeout_ms = ch->connect_timeout_ms,
         .wake_fd = ch->wake_fd,
         .tick = connect_tick,
         .user = ch,
     };
-    if (curl_conn_open(&o, &ch->conn, err) < 0)
+    if (net_conn_open(&o, &ch->conn, err) < 0)
         return -1;
     if (grpc_session_start(ch, err) < 0) {
-        ch->conn = curl_conn_free(ch->conn);
+        ch->conn = net_conn_free(ch->conn);
         nghttp2_session_del(ch->session);
         ch->session = NULL;
         return -1;
@@ -295,7 +296,7 @@ static short wait_for_events(struct grpc_channel *ch)
 {
     struct pollfd fds[2] = {{ch->wake_fd, POLLIN, 0}, {-1, POLLIN, 0}};
     if (ch->conn) {
-        fds[1].fd = curl_conn_fd(ch->conn);
+        fds[1].fd = net_conn_fd(ch->conn);
         if (ch->want_write)
             fds[1].events |= POLLOUT;
     }
@@ -345,10 +346,7 @@ void grpc_channel_unref(struct grpc_channel *ch)
     for (size_t i = 0; i < ch->n_targets; i++)
         grpc_target_release(&ch->targets[i]);
     free(ch->targets);
-    free(ch->ca_file);
-    free(ch->cert_file);
-    free(ch->key_file);
-    free(ch->server_name);
+    net_tls_free(ch->tls);
     free(ch->authority);
     free(ch->recv_buf);
     buf_release(&ch->out);
@@ -376,9 +374,24 @@ static int parse_targets(struct grpc_channel *ch, const char *text, struct err *
     return ch->n_targets ? 0 : err_set(err, ERR_BAD_REQUEST, "no target");
 }
 
-static char *dup_or_null(const char *s)
+static const char *or_null(const char *s)
 {
-    return s && *s ? xstrdup(s) : NULL;
+    return s && *s ? s : NULL;
+}
+
+static int load_tls(struct grpc_channel *ch, const struct grpc_channel_options *o, struct err *err)
+{
+    const struct net_tls_options tls = {
+        .ca_file = or_null(o->ca_file),
+        .cert_file = or_null(o->cert_file),
+        .key_file = or_null(o->key_file),
+        .server_name = or_null(o->server_name),
+        .alpn = "h2",
+    };
+    bool needed = false;
+    for (size_t i = 0; i < ch->n_targets; i++)
+        needed = needed || ch->targets[i].address.tls;
+    return needed ? net_tls_new(&tls, &ch->tls, err) : 0;
 }
 
 static struct grpc_channel *channel_alloc(const struct grpc_channel_options *o)
@@ -389,16 +402,7 @@ static struct grpc_channel *channel_alloc(const struct grpc_channel_options *o)
     list_init(&ch->commands);
     list_init(&ch->waiting);
     list_init(&ch->running);
-    ch->ca_file = dup_or_null(o->ca_file);
-    ch->cert_file = dup_or_null(o->cert_file);
-    ch->key_file = dup_or_null(o->key_file);
-    ch->server_name = dup_or_null(o->server_name);
-    ch->authority = dup_or_null(o->authority);
-    ch->tls = (struct curl_tls){.ca_file = ch->ca_file,
-                                .cert_file = ch->cert_file,
-                                .key_file = ch->key_file,
-                                .server_name = ch->server_name,
-                                .alpn_h2 = true};
+    ch->authority = or_null(o->authority) ? xstrdup(o->authority) : NULL;
     ch->max_message = o->max_message ? o->max_message : LIMIT_GRPC_MESSAGE;
     ch->connect_timeout_ms = o->connect_timeout_ms ? o->connect_timeout_ms : 5000;
     ch->backoff_max_ms = o->backoff_max_ms ? o->backoff_max_ms : 2000;
@@ -412,11 +416,10 @@ static struct grpc_channel *channel_alloc(const struct grpc_channel_options *o)
 
 int grpc_channel_new(const struct grpc_channel_options *o, struct grpc_channel **ret, struct err *err)
 {
-    curl_conn_global_init();
     _cleanup_(grpc_channel_unrefp) struct grpc_channel *ch = channel_alloc(o);
     if (ch->wake_fd < 0)
         return err_errno(err, errno, "eventfd");
-    if (parse_targets(ch, o->target, err) < 0)
+    if (parse_targets(ch, o->target, err) < 0 || load_tls(ch, o, err) < 0)
         return -1;
     int rc = pthread_create(&ch->thread, NULL, channel_main, ch);
     if (rc)

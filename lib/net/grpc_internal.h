@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "curl_conn.h"
+#include "dial.h"
 #include "grpc.h"
 #include "grpc_wire.h"
 
@@ -89,8 +89,8 @@ struct grpc_channel {
     atomic_int refs;
     struct grpc_target *targets;
     size_t n_targets, target_at;
-    struct curl_tls tls;
-    char *ca_file, *cert_file, *key_file, *server_name, *authority;
+    struct net_tls *tls; /* NULL when no target needs it */
+    char *authority;
     size_t max_message;
     int connect_timeout_ms, backoff_max_ms;
     int64_t keepalive_ns;
@@ -105,7 +105,7 @@ struct grpc_channel {
     size_t n_calls;
 
     /* I/O thread */
-    struct curl_conn *conn;
+    struct net_conn *conn;
     nghttp2_session *session;
     bool draining; /* GOAWAY came: no new calls on this connection */
     struct list waiting, running;

@@ -1,4 +1,4 @@
-/* HTTP/2 under the gRPC client: nghttp2 fed from, and drained to, a curl_conn. */
+/* HTTP/2 under the gRPC client: nghttp2 fed from, and drained to, a net_conn. */
 #include "grpc_internal.h"
 
 #include "base/limits.h"
@@ -163,9 +163,9 @@ void grpc_session_submit(struct grpc_channel *ch, struct grpc_call *c)
     nghttp2_nv nv[9];
     size_t n = 0;
     nv[n++] = pair(":method", "POST");
-    nv[n++] = pair(":scheme", t->tls ? "https" : "http");
+    nv[n++] = pair(":scheme", t->address.tls ? "https" : "http");
     nv[n++] = pair(":path", c->path);
-    nv[n++] = pair(":authority", ch->authority ? ch->authority : t->authority);
+    nv[n++] = pair(":authority", ch->authority ? ch->authority : t->address.authority);
     nv[n++] = pair("te", "trailers");
     nv[n++] = pair("content-type", "application/grpc");
     nv[n++] = pair("user-agent", "grpc-c-coracle");
@@ -247,10 +247,10 @@ static int flush(struct grpc_channel *ch, struct err *err)
 {
     size_t at = 0;
     while (at < ch->out.len) {
-        ssize_t n = curl_conn_send(ch->conn, ch->out.data + at, ch->out.len - at, err);
+        ssize_t n = net_conn_send(ch->conn, ch->out.data + at, ch->out.len - at, err);
         if (n == -1)
             return -1;
-        if (n == CURL_CONN_AGAIN)
+        if (n == NET_CONN_AGAIN)
             break;
         at += (size_t)n;
     }
@@ -279,9 +279,9 @@ int grpc_session_send(struct grpc_channel *ch, struct err *err)
 int grpc_session_recv(struct grpc_channel *ch, struct err *err)
 {
     for (int rounds = 0; rounds < 16; rounds++) {
-        ssize_t n = curl_conn_recv(ch->conn, ch->recv_buf, GRPC_RECV_SIZE, err);
+        ssize_t n = net_conn_recv(ch->conn, ch->recv_buf, GRPC_RECV_SIZE, err);
         ch->more_to_read = n > 0;
-        if (n == CURL_CONN_AGAIN)
+        if (n == NET_CONN_AGAIN)
             return 0;
         if (n == 0)
             return err_set(err, ERR_UNAVAILABLE, "the server closed the connection");

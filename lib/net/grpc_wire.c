@@ -126,14 +126,6 @@ int grpc_status_of_http(int http)
     return 2;
 }
 
-static bool host_is_sane(struct str host)
-{
-    for (size_t i = 0; i < host.n; i++)
-        if (host.p[i] <= ' ' || host.p[i] == 127 || strchr("/@?#\\", host.p[i]))
-            return false;
-    return host.n > 0;
-}
-
 int grpc_target_parse(struct str s, struct grpc_target *ret, struct err *err)
 {
     s = str_trim(s);
@@ -143,26 +135,18 @@ int grpc_target_parse(struct str s, struct grpc_target *ret, struct err *err)
             path = str_from(path, 2);
         if (path.n == 0 || memchr(path.p, '\0', path.n))
             return err_set(err, ERR_BAD_REQUEST, "target has no path: " STR_FMT, STR_ARG(s));
-        *ret = (struct grpc_target){xstrdup("http://localhost"), str_dup(path), xstrdup("localhost"), false};
+        *ret = (struct grpc_target){{.host = xstrdup("localhost"), .authority = xstrdup("localhost")}, str_dup(path)};
         return 0;
     }
-    bool tls = str_starts(s, STR("https://"));
-    if (!tls && !str_starts(s, STR("http://")))
-        return err_set(err, ERR_BAD_REQUEST, "target is none of unix:, http:// and https://: " STR_FMT, STR_ARG(s));
-    struct str host = str_from(s, tls ? 8 : 7);
-    if (host.n && host.p[host.n - 1] == '/')
-        host.n--;
-    if (!host_is_sane(host))
-        return err_set(err, ERR_BAD_REQUEST, "target has a bad host: " STR_FMT, STR_ARG(s));
-    *ret = (struct grpc_target){xasprintf("%s://" STR_FMT, tls ? "https" : "http", STR_ARG(host)), NULL, str_dup(host),
-                                tls};
-    return 0;
+    if (s.n && s.p[s.n - 1] == '/')
+        s.n--;
+    *ret = (struct grpc_target){0};
+    return net_address_parse(s, &ret->address, err);
 }
 
 void grpc_target_release(struct grpc_target *t)
 {
-    free(t->url);
+    net_address_release(&t->address);
     free(t->unix_socket);
-    free(t->authority);
     *t = (struct grpc_target){0};
 }

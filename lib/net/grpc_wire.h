@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "dial.h"
 
 #define GRPC_PREFIX 5 /* compressed flag, big-endian length */
 
@@ -35,10 +36,8 @@ void grpc_message_decode(char *out, size_t size, struct str s);
 int grpc_status_of_http(int http);
 
 struct grpc_target {
-    char *url;         /* http(s)://host:port */
-    char *unix_socket; /* or NULL */
-    char *authority;
-    bool tls;
+    struct net_address address; /* of a unix socket: localhost */
+    char *unix_socket;          /* or NULL */
 };
 int grpc_target_parse(struct str s, struct grpc_target *ret, struct err *err) MUST_CHECK;
 void grpc_target_release(struct grpc_target *t);

@@ -95,15 +95,16 @@ static void test_target(void **state)
     struct grpc_target t;
     struct err err = ERR_INIT;
     assert_int_equal(grpc_target_parse(STR(" https://[::1]:2379/ "), &t, &err), 0);
-    assert_true(t.tls);
-    assert_string_equal(t.url, "https://[::1]:2379");
-    assert_string_equal(t.authority, "[::1]:2379");
+    assert_true(t.address.tls);
+    assert_string_equal(t.address.host, "::1");
+    assert_string_equal(t.address.port, "2379");
+    assert_string_equal(t.address.authority, "[::1]:2379");
     grpc_target_release(&t);
     static const char *const unix_sockets[] = {"unix:/run/c.sock", "unix:///run/c.sock"};
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(grpc_target_parse(str_of(unix_sockets[i]), &t, &err), 0);
         assert_string_equal(t.unix_socket, "/run/c.sock");
-        assert_string_equal(t.authority, "localhost");
+        assert_string_equal(t.address.authority, "localhost");
         grpc_target_release(&t);
     }
     assert_int_equal(grpc_target_parse(STR("unix:"), &t, &err), -1);
