@@ -1,11 +1,10 @@
-/* The client, its pool of curl handles (each keeps its connection alive), and whole requests. */
+/* The client, its pool of kept-alive connections, and whole requests. */
 #include "http_client.h"
 
 #include "base/parse.h"
 #include "http_client_internal.h"
 
-#include <stdio.h>
-#include <strings.h>
+#include <poll.h>
 
 /* --- life cycle --- */
 
@@ -20,17 +19,13 @@ struct http_client *http_client_free(struct http_client *c)
     if (!c || atomic_fetch_sub(&c->refs, 1) != 1)
         return NULL;
     for (size_t i = 0; i < c->n_idle; i++)
-        curl_easy_cleanup(c->idle[i]);
+        net_conn_free(c->idle[i].conn);
     free(c->idle);
-    curl_slist_free_all(c->connect_to);
-    free(c->url);
-    free(c->original_url);
+    net_address_release(&c->address);
+    net_tls_free(c->tls);
+    free(c->base_path);
     free(c->unix_socket);
-    free(c->server_name);
     free(c->user_agent);
-    free(c->ca_pem);
-    free(c->cert_pem);
-    free(c->key_pem);
     free(c->token);
     pthread_mutex_destroy(&c->lock);
     free(c);
@@ -42,41 +37,44 @@ static char *dup_or_null(const char *s)
     return s && *s ? xstrdup(s) : NULL;
 }
 
-static struct str keep_pem(char **to, struct str pem)
+/* "https://host:port/prefix/" -> address and "/prefix". */
+static int parse_base(struct http_client *c, struct str url, struct err *err)
 {
-    if (pem.n == 0)
-        return (struct str){0};
-    *to = str_dup(pem);
-    return str_n(*to, pem.n);
+    const char *at = url.n ? memmem(url.p, url.n, "://", 3) : NULL;
+    const char *slash = at ? memchr(at + 3, '/', (size_t)(url.p + url.n - at - 3)) : NULL;
+    struct str path = slash ? str_from(url, (size_t)(slash - url.p)) : STR("");
+    url.n -= path.n;
+    while (path.n && path.p[path.n - 1] == '/')
+        path.n--;
+    c->base_path = str_dup(path);
+    return net_address_parse(url, &c->address, err);
+}
+
+static int load_tls(struct http_client *c, const struct http_client_options *o, struct err *err)
+{
+    const struct net_tls_options tls = {
+        .ca_pem = o->ca_pem,
+        .cert_pem = o->cert_pem,
+        .key_pem = o->key_pem,
+        .server_name = o->tls_server_name,
+        .insecure = o->insecure_skip_tls_verify,
+    };
+    return c->address.tls ? net_tls_new(&tls, &c->tls, err) : 0;
 }
 
 int http_client_new(const struct http_client_options *o, struct http_client **ret, struct err *err)
 {
-    struct str url = str_of(o->base_url);
-    curl_conn_global_init();
-    if (!str_starts(url, STR("http://")) && !str_starts(url, STR("https://")))
-        return err_set(err, ERR_BAD_REQUEST, "not an http or https URL: %s", o->base_url);
-    while (str_ends(url, STR("/")))
-        url.n--;
     _cleanup_(http_client_freep) struct http_client *c = xcalloc(1, sizeof *c);
     atomic_init(&c->refs, 1);
     pthread_mutex_init(&c->lock, NULL);
-    c->original_url = str_dup(url);
-    c->is_tls = str_starts(url, STR("https://"));
     c->unix_socket = dup_or_null(o->unix_socket);
-    c->server_name = dup_or_null(o->tls_server_name);
     c->user_agent = xstrdup(o->user_agent ? o->user_agent : "coracle");
     c->token = dup_or_null(o->bearer_token);
-    c->tls.ca_pem = keep_pem(&c->ca_pem, o->ca_pem);
-    c->tls.cert_pem = keep_pem(&c->cert_pem, o->cert_pem);
-    c->tls.key_pem = keep_pem(&c->key_pem, o->key_pem);
-    c->tls.server_name = c->server_name;
-    c->tls.insecure = o->insecure_skip_tls_verify;
     c->no_keepalive = o->no_keepalive;
     c->connect_timeout_ms = o->connect_timeout_ms ? o->connect_timeout_ms : 10000;
     c->max_idle = o->max_idle ? o->max_idle : 32;
     c->idle = xcalloc(c->max_idle, sizeof *c->idle);
-    if (curl_conn_url(c->original_url, c->is_tls ? c->server_name : NULL, &c->url, &c->connect_to, err) < 0)
+    if (parse_base(c, str_of(o->base_url), err) < 0 || load_tls(c, o, err) < 0)
         return -1;
     *ret = TAKE(c);
     return 0;
@@ -100,151 +98,54 @@ char *http_client_token(struct http_client *c)
     return token;
 }
 
-/* --- handles --- */
+/* --- connections --- */
 
-CURL *http_client_take(struct http_client *c, bool fresh)
+/* Nothing may have come on an idle connection: what has is its end. */
+static bool is_usable(const struct http_client_idle *i)
 {
-    CURL *easy = NULL;
-    pthread_mutex_lock(&c->lock);
-    if (!fresh && c->n_idle)
-        easy = c->idle[--c->n_idle]; /* the one used last: its connection is the least likely to have gone stale */
-    pthread_mutex_unlock(&c->lock);
-    if (easy)
-        return easy;
-    easy = curl_easy_init();
-    if (!easy)
-        abort(); /* out of memory */
-    curl_conn_setup(easy, c->unix_socket, c->is_tls ? &c->tls : NULL, c->connect_to);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, c->user_agent);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 65536L);
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, c->no_keepalive ? 1L : 0L);
-    return easy;
+    struct pollfd p = {net_conn_fd(i->conn), POLLIN, 0};
+    return clock_mono(&clock_system) - i->since < HTTP_CLIENT_IDLE_NS && poll(&p, 1, 0) == 0;
 }
 
-void http_client_give(struct http_client *c, CURL *easy, bool reusable)
+/* The one used last: the least likely to have gone stale. */
+static struct net_conn *take_idle(struct http_client *c)
 {
-    /* Nothing of the exchange may be referred to any more: its buffers are going away. */
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+    for (;;) {
+        pthread_mutex_lock(&c->lock);
+        bool any = c->n_idle > 0;
+        struct http_client_idle i = any ? c->idle[--c->n_idle] : (struct http_client_idle){0};
+        pthread_mutex_unlock(&c->lock);
+        if (!any || is_usable(&i))
+            return i.conn;
+        net_conn_free(i.conn);
+    }
+}
+
+struct net_conn *http_client_connect(struct http_client *c, bool fresh, bool *ret_reused, struct err *err)
+{
+    struct net_conn_options o = {
+        .address = &c->address,
+        .unix_socket = c->unix_socket,
+        .tls = c->tls,
+        .timeout_ms = c->connect_timeout_ms,
+        .wake_fd = -1,
+    };
+    struct net_conn *conn = fresh ? NULL : take_idle(c);
+    *ret_reused = conn != NULL;
+    if (!conn && net_conn_open(&o, &conn, err) < 0)
+        return NULL;
+    return conn;
+}
+
+void http_client_keep(struct http_client *c, struct net_conn *taken)
+{
     pthread_mutex_lock(&c->lock);
-    bool keep = reusable && !c->no_keepalive && c->n_idle < c->max_idle;
+    bool keep = !c->no_keepalive && c->n_idle < c->max_idle;
     if (keep)
-        c->idle[c->n_idle++] = easy;
+        c->idle[c->n_idle++] = (struct http_client_idle){taken, clock_mono(&clock_system)};
     pthread_mutex_unlock(&c->lock);
     if (!keep)
-        curl_easy_cleanup(easy);
-}
-
-/* --- one exchange --- */
-
-void http_exchange_release(struct http_exchange *x)
-{
-    buf_release(&x->headers);
-    curl_slist_free_all(x->sent_headers);
-    x->sent_headers = NULL;
-}
-
-static int parse_status(struct str line)
-{
-    int64_t status;
-    struct str version;
-    if (!str_split(&line, ' ', &version) || line.n < 3 || !parse_range(str_n(line.p, 3), 100, 999, &status))
-        return 0;
-    return (int)status;
-}
-
-static size_t take_header(char *p, size_t size, size_t n, void *user)
-{
-    struct http_exchange *x = user;
-    struct str line = str_n(p, size * n);
-    if (str_starts(line, STR("HTTP/"))) { /* also behind a 100 or a redirect: only the last answer counts */
-        buf_clear(&x->headers);
-        x->headers_done = false;
-        x->status = parse_status(line);
-    } else if (str_trim(line).n == 0) {
-        x->headers_done = x->status >= 200;
-    } else {
-        buf_str_add(&x->headers, line);
-    }
-    return buf_ok(&x->headers) ? line.n : 0;
-}
-
-static void set_method(CURL *easy, const char *method, struct str body)
-{
-    bool get = strcmp(method, "GET") == 0, head = strcmp(method, "HEAD") == 0;
-    bool with_body = body.n || (!get && !head && strcmp(method, "DELETE") != 0);
-    curl_easy_setopt(easy, CURLOPT_NOBODY, 0L);
-    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-    if (with_body) {
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.n ? body.p : "");
-    }
-    if (head)
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, get || head ? NULL : method);
-}
-
-static bool has_header(const struct http_client_request *r, const char *name)
-{
-    size_t n = strlen(name);
-    for (size_t i = 0; i < r->n_headers; i++)
-        if (strncasecmp(r->headers[i], name, n) == 0 && r->headers[i][n] == ':')
-            return true;
-    return false;
-}
-
-static void add_headers(struct http_client *c, CURL *easy, const struct http_client_request *r, struct http_exchange *x)
-{
-    _cleanup_(freep) char *token = http_client_token(c);
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-    if (token && !has_header(r, "Authorization")) {
-        char *line = xasprintf("Authorization: Bearer %s", token);
-        list = curl_slist_append(list, line);
-        free(line);
-    }
-    if (!has_header(r, "Content-Type"))
-        list = curl_slist_append(list, "Content-Type:"); /* curl would call it a form */
-    if (!has_header(r, "Accept"))
-        list = curl_slist_append(list, "Accept: */*");
-    for (size_t i = 0; i < r->n_headers; i++)
-        list = curl_slist_append(list, r->headers[i]);
-    x->sent_headers = list;
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
-}
-
-static bool path_is_sane(const char *path)
-{
-    if (path[0] != '/')
-        return false;
-    for (; *path; path++)
-        if (*path <= ' ' || *path == 127)
-            return false;
-    return true;
-}
-
-int http_exchange_prepare(struct http_client *c, CURL *easy, const struct http_client_request *r,
-                          struct http_exchange *x, struct err *err)
-{
-    if (!path_is_sane(r->path))
-        return err_set(err, ERR_BAD_REQUEST, "not a request path: %s", r->path);
-    for (size_t i = 0; i < r->n_headers; i++)
-        if (strpbrk(r->headers[i], "\r\n"))
-            return err_set(err, ERR_BAD_REQUEST, "line break in a header");
-    buf_init(&x->headers, LIMIT_HEADER_BYTES);
-    _cleanup_(freep) char *url = xasprintf("%s%s", c->url, r->path);
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->text);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, r->max_redirects > 0 ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)r->max_redirects);
-    set_method(easy, r->method ? r->method : "GET", r->body);
-    add_headers(c, easy, r, x);
-    return 0;
+        net_conn_free(taken);
 }
 
 /* --- whole requests --- */
@@ -254,71 +155,103 @@ struct sink {
     bool truncate, full;
 };
 
-static size_t take_body(char *p, size_t size, size_t n, void *user)
+static bool take_body(void *user, const char *p, size_t n)
 {
     struct sink *s = user;
-    size_t bytes = size * n, room = s->body->max - s->body->len;
-    if (bytes <= room) {
-        buf_add(s->body, p, bytes);
-        return buf_ok(s->body) ? bytes : 0;
-    }
-    s->full = true;
-    if (s->truncate)
-        buf_add(s->body, p, room);
-    return 0; /* ends the transfer */
+    size_t room = s->body->max - s->body->len;
+    s->full = n > room;
+    buf_add(s->body, p, s->full && s->truncate ? room : n);
+    return !s->full;
 }
 
-/* A kept connection that the server closed while the request was on its way: nothing came back. Only what may be asked
- * twice is asked again; curl itself repeats some of these cases, but not a reset. */
-static bool died_in_the_pool(CURL *easy, CURLcode rc, const struct http_client_request *r,
-                             const struct http_exchange *x)
+static void answer(struct http_wire *w, struct http_client_response *ret)
 {
-    long connects = 1;
-    bool repeatable = !r->method || strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
-
-    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
-    return (rc == CURLE_RECV_ERROR || rc == CURLE_SEND_ERROR || rc == CURLE_GOT_NOTHING) && connects == 0 &&
-           repeatable && x->status == 0 && x->headers.len == 0;
+    ret->status = w->status;
+    ret->headers = w->headers;
+    buf_init(&w->headers, LIMIT_HEADER_BYTES);
 }
 
-static int perform(CURL *easy, const struct http_client_request *r, struct http_exchange *x,
-                   struct http_client_response *ret, bool *ret_clean, struct err *err)
+/* May the request be sent once more? The kept connection was closed under it: nothing of an answer came, and the server
+ * cannot have acted, or the request may be asked twice. */
+static bool may_repeat(const struct http_wire *w, const char *method, bool reused, const struct err *err)
+{
+    bool repeatable = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    return reused && err->code == ERR_UNAVAILABLE && !w->got_any && (repeatable || !w->sent_any);
+}
+
+static int exchange(struct http_client *c, const struct http_client_request *r, const char *method, const char *path,
+                    bool fresh, struct http_client_response *ret, bool *ret_again, struct err *err)
 {
     struct sink sink = {&ret->body, r->truncate, false};
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &sink);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(r->timeout_ms ? r->timeout_ms : 30000));
-    CURLcode rc = curl_easy_perform(easy);
-    if (died_in_the_pool(easy, rc, r, x)) {
-        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-        rc = curl_easy_perform(easy);
-        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L);
+    struct http_wire w;
+    bool reused;
+    struct net_conn *conn = http_client_connect(c, fresh, &reused, err);
+    *ret_again = false;
+    if (!conn)
+        return -1;
+    http_wire_init(&w, conn, method, r->timeout_ms ? r->timeout_ms : 30000);
+    w.on_body = take_body;
+    w.user = &sink;
+    int rc = http_wire_send(&w, c, r, method, path, err);
+    if (rc == 0)
+        while ((rc = http_wire_step(&w, err)) > 0)
+            ;
+    if (rc < 0 && sink.full && r->truncate) {
+        err_clear(err);
+        rc = 0;
     }
-    ret->status = x->status;
-    ret->headers = x->headers;
-    buf_init(&x->headers, 0);
-    *ret_clean = rc == CURLE_OK;
-    if (rc == CURLE_OK || (rc == CURLE_WRITE_ERROR && sink.full && r->truncate))
-        return 0;
-    if (rc == CURLE_WRITE_ERROR && sink.full)
-        return err_set(err, ERR_TOO_LARGE, "%s: response is larger than %zu bytes", r->path, ret->body.max);
-    return curl_conn_err(err, rc, r->path, x->text);
+    *ret_again = rc < 0 && may_repeat(&w, method, reused, err);
+    answer(&w, ret);
+    if (w.complete && w.keep_alive)
+        http_client_keep(c, conn);
+    else
+        net_conn_free(conn);
+    http_wire_release(&w);
+    return rc;
+}
+
+/* The path to go on with, malloc'd, when the answer sends us to another place of the same server. */
+static char *redirect_of(const struct http_client *c, const struct http_client_response *r)
+{
+    struct str to = http_client_header(&r->headers, "Location");
+    _cleanup_(freep) char *own = xasprintf("http%s://%s/", c->address.tls ? "s" : "", c->address.authority);
+    bool is_redirect = (r->status >= 301 && r->status <= 303) || r->status == 307 || r->status == 308;
+    if (!is_redirect)
+        return NULL;
+    if (str_starts(to, str_of(own)))
+        to = str_from(to, strlen(own) - 1);
+    return to.n && to.p[0] == '/' && !str_starts(to, STR("//")) ? str_dup(to) : NULL;
 }
 
 int http_client_call(struct http_client *c, const struct http_client_request *r, struct http_client_response *ret,
                      struct err *err)
 {
-    struct http_exchange x = {0};
-    bool clean = false;
+    struct http_client_request now = *r;
+    const char *method = r->method ? r->method : "GET";
+    _cleanup_(freep) char *path = xstrdup(r->path);
+    size_t max = r->max_response ? r->max_response : LIMIT_RESPONSE;
     *ret = (struct http_client_response){0};
-    buf_init(&ret->body, r->max_response ? r->max_response : LIMIT_RESPONSE);
-    CURL *easy = http_client_take(c, false);
-    int rc = http_exchange_prepare(c, easy, r, &x, err);
-    if (rc == 0)
-        rc = perform(easy, r, &x, ret, &clean, err);
-    http_client_give(c, easy, clean);
-    http_exchange_release(&x);
-    return rc;
+    for (int hops = 0;; hops++) {
+        bool again = false;
+        http_client_response_release(ret);
+        buf_init(&ret->body, max);
+        int rc = exchange(c, &now, method, path, false, ret, &again, err);
+        if (again) {
+            http_client_response_release(ret);
+            buf_init(&ret->body, max);
+            err_clear(err);
+            rc = exchange(c, &now, method, path, true, ret, &again, err);
+        }
+        char *next = rc == 0 && hops < r->max_redirects ? redirect_of(c, ret) : NULL;
+        if (!next)
+            return rc < 0 ? err_wrap(err, "%s", r->path) : 0;
+        free(path);
+        path = next;
+        if (ret->status <= 303 && strcmp(method, "HEAD") != 0) {
+            method = "GET";
+            now.body = STR("");
+        }
+    }
 }
 
 void http_client_response_release(struct http_client_response *r)

@@ -51,7 +51,7 @@ struct http_client_request {
     int timeout_ms;      /* the whole exchange (streams: until the headers are there); 0 = 30000 */
     size_t max_response; /* 0 = LIMIT_RESPONSE */
     bool truncate;       /* past max_response: cut and stop instead of ERR_TOO_LARGE */
-    int max_redirects;   /* 0 = a redirect is an answer like any other */
+    int max_redirects;   /* followed within the same server; 0, and to others: an answer like any other */
 };
 
 struct http_client_response {

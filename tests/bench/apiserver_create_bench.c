@@ -5,7 +5,7 @@
 #include "apiserver/storage/etcd.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "net/curl_conn.h"
+#include "net/dial.h"
 #include "net/http_client.h"
 #include "testapiserver/test_apiserver.h"
 
@@ -27,6 +27,8 @@ static const char pod[] =
 static struct test_apiserver api;
 static struct etcd etcd;
 static size_t stored_size;
+static struct net_address address;
+static struct net_tls *tls;
 
 static NORETURN void die(const char *what, const char *text)
 {
@@ -37,7 +39,7 @@ static NORETURN void die(const char *what, const char *text)
 
 struct worker {
     pthread_t thread;
-    struct curl_conn *conn; /* NULL: raw Txns */
+    struct net_conn *conn; /* NULL: raw Txns */
     int id, run;
     int64_t until;
     long calls;
@@ -45,11 +47,11 @@ struct worker {
 
 /* A kept-alive TLS connection that costs the machine as little as possible: the apiserver is measured, not the client.
  */
-static void send_all(struct curl_conn *c, const char *p, size_t n)
+static void send_all(struct net_conn *c, const char *p, size_t n)
 {
     struct err err = ERR_INIT;
     while (n) {
-        ssize_t put = curl_conn_send(c, p, n, &err);
+        ssize_t put = net_conn_send(c, p, n, &err);
         if (put == -1)
             die("send", err.msg);
         if (put > 0) {
@@ -60,7 +62,7 @@ static void send_all(struct curl_conn *c, const char *p, size_t n)
 }
 
 /* Reads one answer with a Content-Length; its status. */
-static int read_answer(struct curl_conn *c, struct buf *in)
+static int read_answer(struct net_conn *c, struct buf *in)
 {
     struct err err = ERR_INIT;
     buf_clear(in);
@@ -71,9 +73,9 @@ static int read_answer(struct curl_conn *c, struct buf *in)
             return atoi(in->data + 9);
         if (!buf_reserve(in, 16384))
             die("answer", "too large");
-        ssize_t n = curl_conn_recv(c, in->data + in->len, 16384, &err);
-        if (n == CURL_CONN_AGAIN) {
-            struct pollfd p = {curl_conn_fd(c), POLLIN, 0};
+        ssize_t n = net_conn_recv(c, in->data + in->len, 16384, &err);
+        if (n == NET_CONN_AGAIN) {
+            struct pollfd p = {net_conn_fd(c), POLLIN, 0};
             poll(&p, 1, 10000);
             continue;
         }
@@ -84,7 +86,7 @@ static int read_answer(struct curl_conn *c, struct buf *in)
     }
 }
 
-static void create_pod(struct curl_conn *c, const char *name, struct buf *in)
+static void create_pod(struct net_conn *c, const char *name, struct buf *in)
 {
     char body[1024], request[2048];
     int n = snprintf(body, sizeof body, pod, name);
@@ -97,13 +99,12 @@ static void create_pod(struct curl_conn *c, const char *name, struct buf *in)
         die("create", in->data);
 }
 
-static struct curl_conn *connect_api(void)
+static struct net_conn *connect_api(void)
 {
-    struct curl_tls tls = {.ca_pem = buf_str(&api.ca_pem)};
-    struct curl_conn_options o = {.url = api.url, .tls = &tls, .timeout_ms = 10000, .wake_fd = -1};
-    struct curl_conn *c = NULL;
+    struct net_conn_options o = {.address = &address, .tls = tls, .timeout_ms = 10000, .wake_fd = -1};
+    struct net_conn *c = NULL;
     struct err err = ERR_INIT;
-    if (curl_conn_open(&o, &c, &err) < 0)
+    if (net_conn_open(&o, &c, &err) < 0)
         die("connect", err.msg);
     return c;
 }
@@ -172,7 +173,7 @@ static double process_cpu_s(pid_t pid)
 static double run(bool create, int number, int in_flight)
 {
     struct worker w[IN_FLIGHT];
-    struct curl_conn *conns[IN_FLIGHT] = {NULL};
+    struct net_conn *conns[IN_FLIGHT] = {NULL};
     for (int i = 0; create && i < in_flight; i++)
         conns[i] = connect_api();
     int64_t start = clock_mono(&clock_system);
@@ -186,7 +187,7 @@ static double run(bool create, int number, int in_flight)
     for (int i = 0; i < in_flight; i++) {
         pthread_join(w[i].thread, NULL);
         calls += w[i].calls;
-        curl_conn_free(conns[i]);
+        net_conn_free(conns[i]);
     }
     double s = (double)(clock_mono(&clock_system) - start) / 1e9, n = (double)calls / 1e6;
     printf("  %-9s %2d in flight: %6.0f/s   CPU us each: client %5.1f, apiserver %5.1f, etcd %5.1f\n",
@@ -199,12 +200,12 @@ static double run(bool create, int number, int in_flight)
 static void measure_size(void)
 {
     _cleanup_(buf_releasep) struct buf in = BUF_INIT(MIB);
-    struct curl_conn *c = connect_api();
+    struct net_conn *c = connect_api();
     Etcdserverpb__RangeRequest req = ETCDSERVERPB__RANGE_REQUEST__INIT;
     Etcdserverpb__RangeResponse *r = NULL;
     struct err err = ERR_INIT;
     create_pod(c, "first", &in);
-    curl_conn_free(c);
+    net_conn_free(c);
     req.key = etcd_bytes(STR("/registry/pods/default/first"));
     if (etcd_range(&etcd, &req, etcd_deadline(&etcd), &r, &err) < 0 || r->n_kvs != 1)
         die("range", err.msg);
@@ -243,6 +244,9 @@ int main(void)
     struct http_client *http = test_apiserver_client(&api);
     if (etcd_open(&etcd, &g, 10000, &err) < 0)
         die("etcd", err.msg);
+    struct net_tls_options to = {.ca_pem = buf_str(&api.ca_pem)};
+    if (net_address_parse(str_of(api.url), &address, &err) < 0 || net_tls_new(&to, &tls, &err) < 0)
+        die("tls", err.msg);
     wait_for_service_account(http);
     measure_size();
     run(true, 0, 1);
@@ -251,6 +255,8 @@ int main(void)
         printf("  ratio %.2f\n", create / raw);
     }
     http_client_free(http);
+    net_tls_free(tls);
+    net_address_release(&address);
     etcd_close(&etcd);
     test_apiserver_stop(&api);
     return 0;
