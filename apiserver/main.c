@@ -23,7 +23,6 @@
 #include "apiserver/server.h"
 #include "apiserver/storage/storage.h"
 #include "apiserver/streaming/streaming.h"
-#include "apiserver/streaming/streaming.h"
 #include "base/log.h"
 #include "net/http_server.h"
 #include "net/worker_pool.h"
@@ -47,6 +46,7 @@ struct program {
     struct tls_context *tls;
     char advertise[64];
     char *cert_file, *key_file; /* of the self-signed certificate */
+    char *etcd_servers;
 };
 
 static bool is_set(const char *s)
@@ -59,13 +59,13 @@ static const char *or_null(const char *s)
     return is_set(s) ? s : NULL;
 }
 
-/* "a,b" of a list flag, in static memory of the program's life. */
-static const char *joined(const struct flag_list *list)
+/* "a,b" of a list flag. */
+static char *joined(const struct flag_list *list)
 {
     struct buf b = BUF_INIT(4096);
     for (size_t i = 0; i < list->n; i++)
         buf_printf(&b, "%s" STR_FMT, i ? "," : "", STR_ARG(list->items[i]));
-    return buf_take(&b); /* lives as long as the process */
+    return buf_take(&b);
 }
 
 static bool is_loopback(const char *address)
@@ -90,8 +90,9 @@ static int open_storage(struct program *p, struct err *err)
 {
     const struct options *o = &p->options;
     struct storage *etcd = NULL;
+    p->etcd_servers = joined(&o->etcd_servers);
     const struct storage_etcd_options etcd_options = {
-        .servers = joined(&o->etcd_servers),
+        .servers = p->etcd_servers,
         .ca_file = or_null(o->etcd_cafile),
         .cert_file = or_null(o->etcd_certfile),
         .key_file = or_null(o->etcd_keyfile),
@@ -142,7 +143,8 @@ static int open_auth(struct program *p, struct err *err)
         .sa_tokens = p->server.sa_tokens,
         .store = &p->auth_store,
     };
-    const char *modes = o->authorization_modes.n ? joined(&o->authorization_modes) : "AlwaysAllow";
+    _cleanup_(freep) char *joined_modes = joined(&o->authorization_modes);
+    const char *modes = o->authorization_modes.n ? joined_modes : "AlwaysAllow";
     if (authn_new(&authn, &p->server.authn, err) < 0 ||
         authorizer_new(modes, &p->auth_store, &p->server.authorizer, err) < 0)
         return -1;
@@ -186,14 +188,6 @@ static int open_streaming(struct program *p, struct err *err)
 static int open_http(struct program *p, struct err *err)
 {
     const struct options *o = &p->options;
-    const struct streaming_options kubelets = {
-        .client_cert_file = or_null(o->kubelet_client_certificate),
-        .client_key_file = or_null(o->kubelet_client_key),
-        .ca_file = or_null(o->kubelet_certificate_authority),
-    };
-    p->server.streaming = streaming_new(&kubelets, err);
-    if (!p->server.streaming)
-        return -1;
     const struct worker_pool_options pool = {.name = "worker", .threads = (size_t)o->workers};
     p->server.workers = worker_pool_new(&pool, err);
     if (!p->server.workers)
@@ -254,7 +248,6 @@ static void stop(struct program *p)
     p->server.workers = worker_pool_free(p->server.workers);
     p->server.streaming = streaming_free(p->server.streaming);
     p->server.http = p->server.http ? http_server_free(p->server.http) : NULL;
-    p->server.streaming = streaming_free(p->server.streaming);
     p->rbac_watch = rbac_watch_stop(p->rbac_watch);
     p->tls = tls_context_free(p->tls);
     p->server.authn = authn_free(p->server.authn);
@@ -265,6 +258,7 @@ static void stop(struct program *p)
     p->server.storage = storage_close(p->server.storage);
     p->server.discovery = discovery_free(p->server.discovery);
     p->server.metrics = metrics_free(p->server.metrics);
+    free(p->etcd_servers);
     free(p->cert_file);
     free(p->key_file);
 }
