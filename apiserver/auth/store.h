@@ -25,7 +25,8 @@ struct auth_store {
      * every decision. It may be read before list: a list that already has newer objects is fine. */
     uint64_t (*rbac_generation)(void *ud);
     /* Node mode only, may be NULL: does a pod bound to the node use this object ("secrets", "configmaps",
-     * "persistentvolumeclaims", "serviceaccounts")? NULL = every node may read these objects by name. */
+     * "persistentvolumeclaims", "persistentvolumes", "serviceaccounts")? node_graph.h has the rule. NULL = every node
+     * may read these objects by name. */
     bool (*node_uses)(void *ud, struct str node, const char *resource, struct str ns, struct str name);
 };
 

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "api/status.h"
+#include "apiserver/auth/node_graph.h"
 #include "apiserver/registry/codec.h"
 #include "base/limits.h"
 
@@ -137,7 +138,56 @@ static uint64_t auth_generation(void *ud)
     return atomic_load(&g->rbac_generation);
 }
 
+struct on_node {
+    const struct resource *pods;
+    struct str node;
+};
+
+static bool is_on_node(void *user, const struct storage_object *o)
+{
+    const struct on_node *n = user;
+    const struct object_index *ix = codec_index(n->pods, o);
+    return ix && str_eq(codec_field_value(n->pods, ix, STR("spec.nodeName")), n->node);
+}
+
+static bool pod_on_node_uses(struct registry *g, struct str node, const char *resource, struct str ns, struct str name)
+{
+    _cleanup_(buf_releasep) struct buf prefix = BUF_INIT(LIMIT_URL);
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
+    struct on_node n = {registry_resource("", "pods"), node};
+    struct storage_list list;
+    struct err err = ERR_INIT; /* what cannot be read is not used */
+    bool uses = false;
+    if (!ns.n || !codec_key(n.pods, g->etcd_prefix, ns, STR(""), &prefix))
+        return false;
+    struct storage_list_options o = {.prefix = buf_str(&prefix), .at = STORAGE_ANY, .match = is_on_node, .user = &n};
+    if (storage_list(g->storage, &o, &list, &err) == 0)
+        for (size_t i = 0; i < list.n && !uses; i++) {
+            struct doc *pod = NULL;
+            uses = codec_load(n.pods, a, list.v[i], &pod, &err) == 0 && node_graph_pod_uses(pod, resource, name);
+            arena_reset(a);
+        }
+    storage_list_release(&list);
+    return uses;
+}
+
+/* A volume is its claim's: a node may see it when one of its pods uses the claim. */
+static bool auth_node_uses(void *ud, struct str node, const char *resource, struct str ns, struct str name)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
+    struct doc *volume = NULL;
+    struct err err = ERR_INIT;
+    if (strcmp(resource, "persistentvolumes") != 0)
+        return pod_on_node_uses(ud, node, resource, ns, name);
+    if (auth_get(ud, a, "", resource, STR(""), name, &volume, &err) < 0)
+        return false;
+    const struct doc *claim = doc_path(volume, "spec.claimRef");
+    return pod_on_node_uses(ud, node, "persistentvolumeclaims", doc_str(doc_get(claim, "namespace")),
+                            doc_str(doc_get(claim, "name")));
+}
+
 struct auth_store registry_auth_store(struct registry *g)
 {
-    return (struct auth_store){.ud = g, .get = auth_get, .list = auth_list, .rbac_generation = auth_generation};
+    return (struct auth_store){
+        .ud = g, .get = auth_get, .list = auth_list, .rbac_generation = auth_generation, .node_uses = auth_node_uses};
 }

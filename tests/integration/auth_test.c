@@ -274,6 +274,31 @@ static void test_bad_objects(void **state)
     RUN(calls);
 }
 
+#define SECRETS "/api/v1/namespaces/default/secrets"
+#define N1 "cert:system:node:n1/system:nodes"
+#define SECRET(name) "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"" name "\"}}"
+
+/* A node reads the secrets of its own pods, and no others. */
+static void test_node_graph(void **state)
+{
+    static const struct call calls[] = {
+        {"admin", "POST", SECRETS, SECRET("used"), 201, NULL},
+        {"admin", "POST", SECRETS, SECRET("other"), 201, NULL},
+        {N1, "GET", SECRETS "/used", NULL, 403, "no relationship found between node 'n1' and this object"},
+        {"admin", "POST", PODS,
+         POD("\"nodeName\":\"n1\",\"automountServiceAccountToken\":false,\"containers\":[{\"name\":\"c\",\"image\":"
+             "\"i\","
+             "\"envFrom\":[{\"secretRef\":{\"name\":\"used\"}}]}]"),
+         201, NULL},
+        {N1, "GET", SECRETS "/used", NULL, 200, NULL},
+        {N1, "GET", SECRETS "/other", NULL, 403, NULL},
+        {N1, "GET", SECRETS, NULL, 403, NULL},
+        {"cert:system:node:n2/system:nodes", "GET", SECRETS "/used", NULL, 403, NULL},
+        {N1, "POST", ACCOUNTS "/bob/token", TOKEN_REQUEST(""), 403, NULL},
+    };
+    RUN(calls);
+}
+
 int main(void)
 {
     if (!test_apiserver_available()) {
@@ -283,7 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who),           cmocka_unit_test(test_may),
         cmocka_unit_test(test_no_escalation), cmocka_unit_test(test_account_tokens),
-        cmocka_unit_test(test_bad_objects),
+        cmocka_unit_test(test_bad_objects),   cmocka_unit_test(test_node_graph),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
