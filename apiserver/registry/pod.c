@@ -81,10 +81,73 @@ void pod_prepare_create(struct op *op, struct doc *obj)
 
 /* --- update ------------------------------------------------------------------------------------------------------- */
 
+/* Through ephemeralcontainers only that list changes. */
+static void only_ephemeral(struct op *op, struct doc *obj, const struct doc *old)
+{
+    struct doc *list = doc_remove(doc_get(obj, "spec"), "ephemeralContainers");
+    doc_keep(op->arena, obj, old, "spec");
+    struct doc *spec = doc_get(obj, "spec");
+    if (list)
+        doc_set(spec, "ephemeralContainers", list);
+    else
+        doc_remove(spec, "ephemeralContainers");
+}
+
+static void move_member(struct doc *to, struct doc *from, const char *field)
+{
+    struct doc *v = doc_remove(from, field);
+    if (v)
+        doc_set(to, field, v);
+    else
+        doc_remove(to, field);
+}
+
+static void move_resources(struct doc *to, struct doc *from)
+{
+    struct doc *b = doc_count(from) ? from->first : NULL;
+    for (struct doc *a = doc_count(to) ? to->first : NULL; a && b; a = a->next, b = b->next) {
+        move_member(a, b, "resources");
+        move_member(a, b, "resizePolicy");
+    }
+}
+
+static bool same_names(const struct doc *x, const struct doc *y)
+{
+    if (doc_count(x) != doc_count(y))
+        return false;
+    const struct doc *b = doc_count(y) ? y->first : NULL;
+    for (const struct doc *a = doc_count(x) ? x->first : NULL; a && b; a = a->next, b = b->next)
+        if (!str_eq(doc_str(doc_get(a, "name")), doc_str(doc_get(b, "name"))))
+            return false;
+    return true;
+}
+
+/* Through resize only resources change. Lists that do not fit together are left for validation to refuse. */
+static void only_resources(struct op *op, struct doc *obj, const struct doc *old)
+{
+    struct doc *asked = doc_get(obj, "spec");
+    const struct doc *was = doc_get(old, "spec");
+    if (!same_names(doc_get(asked, "containers"), doc_get(was, "containers")) ||
+        !same_names(doc_get(asked, "initContainers"), doc_get(was, "initContainers")))
+        return;
+    struct doc *spec = doc_clone(op->arena, was, true);
+    if (!spec)
+        return;
+    move_resources(doc_get(spec, "containers"), doc_get(asked, "containers"));
+    move_resources(doc_get(spec, "initContainers"), doc_get(asked, "initContainers"));
+    move_member(spec, asked, "resources");
+    doc_set(obj, "spec", spec);
+}
+
 void pod_prepare_update(struct op *op, struct doc *obj, const struct doc *old)
 {
-    if (*op->sub)
-        doc_keep(op->arena, obj, old, "status");
+    if (!*op->sub)
+        return;
+    doc_keep(op->arena, obj, old, "status");
+    if (strcmp(op->sub, "ephemeralcontainers") == 0)
+        only_ephemeral(op, obj, old);
+    else if (strcmp(op->sub, "resize") == 0)
+        only_resources(op, obj, old);
 }
 
 void pod_prepare_status(struct op *op, struct doc *obj, const struct doc *old)

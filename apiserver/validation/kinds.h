@@ -17,6 +17,7 @@ struct kind_check {
 void validate_pod(struct kind_check *k);
 void validate_pod_update(struct kind_check *k);
 void validate_pod_status(struct kind_check *k);
+void validate_pod_resize(struct kind_check *k);
 void validate_pod_ephemeral(struct kind_check *k);
 void validate_pod_binding(struct kind_check *k);
 void validate_pod_template(struct kind_check *k);

@@ -347,6 +347,77 @@ void validate_pod_status(struct kind_check *k)
                           v_get(old, "containerStatuses"), v_str(spec, "restartPolicy"));
 }
 
+/* --- resize: cpu and memory of containers, nothing else --- */
+
+static bool check_same_containers(errors *e, path_t p, const struct doc *now, const struct doc *old, const char *what)
+{
+    if (doc_count(now) != doc_count(old)) {
+        field_forbidden(e, p, "%s may not be added or removed on resize", what);
+        return false;
+    }
+    bool same = true;
+    V_EACH (now, c) {
+        if (str_eq(v_str(c.at, "name"), v_str(doc_at(old, c.i), "name")))
+            continue;
+        field_forbidden(e, FIELD(FIELD_AT(p, c.i), "name"), "%s may not be renamed or reordered on resize", what);
+        same = false;
+    }
+    return same;
+}
+
+static void check_not_removed(errors *e, path_t p, const struct doc *now, const struct doc *old, const char *list,
+                              const char *text)
+{
+    const struct doc *have = v_get(v_get(now, "resources"), list);
+    doc_foreach (v_get(v_get(old, "resources"), list), it) {
+        if (have && doc_get_str(have, doc_key(it)))
+            continue;
+        field_forbidden(e, FIELD(FIELD(p, "resources"), list), "%s", text);
+        return;
+    }
+}
+
+/* Gives every container back the cpu and memory it had, so that what is left to differ may not. */
+static void keep_cpu_and_memory(struct arena *a, struct doc *list, const struct doc *old)
+{
+    static const char *const lists[] = {"requests", "limits"}, *const names[] = {"cpu", "memory"};
+    const struct doc *was = doc_is(old, DOC_ARRAY) ? old->first : NULL;
+    for (struct doc *ctr = doc_is(list, DOC_ARRAY) ? list->first : NULL; ctr && was; ctr = ctr->next, was = was->next) {
+        struct doc *resources = doc_need_object(a, ctr, "resources");
+        keep_field(a, ctr, was, "resizePolicy");
+        for (size_t i = 0; resources && i < ARRAY_LEN(lists); i++) {
+            struct doc *values = doc_need_object(a, resources, lists[i]);
+            for (size_t k = 0; values && k < ARRAY_LEN(names); k++)
+                keep_field(a, values, v_get(v_get(was, "resources"), lists[i]), names[k]);
+        }
+    }
+}
+
+void validate_pod_resize(struct kind_check *k)
+{
+    static const char *const lists[] = {"containers", "initContainers"};
+    const struct doc *spec = v_get(k->obj, "spec"), *old = v_get(k->old, "spec");
+    path_t p = FIELD(NULL, "spec");
+    size_t before = k->e->n;
+    check_meta_and_spec(k);
+    if (v_get(v_get(v_get(k->old, "metadata"), "annotations"), MIRROR))
+        field_forbidden(k->e, FIELD(NULL, ""), "static pods cannot be resized");
+    struct doc *munged = doc_clone(k->e->arena, spec, true);
+    for (size_t i = 0; munged && i < ARRAY_LEN(lists); i++) {
+        const struct doc *now = v_get(spec, lists[i]), *was = v_get(old, lists[i]);
+        if (!check_same_containers(k->e, FIELD(p, lists[i]), now, was, lists[i]))
+            return;
+        V_EACH (now, c) {
+            path_t at = FIELD_AT(FIELD(p, lists[i]), c.i);
+            check_not_removed(k->e, at, c.at, doc_at(was, c.i), "requests", "resource requests cannot be removed");
+            check_not_removed(k->e, at, c.at, doc_at(was, c.i), "limits", "resource limits cannot be removed");
+        }
+        keep_cpu_and_memory(k->e->arena, doc_get(munged, lists[i]), was);
+    }
+    if (munged && k->e->n == before && !v_equal(munged, old))
+        field_forbidden(k->e, p, "only cpu and memory resources are mutable");
+}
+
 /* --- ephemeral containers and binding --- */
 
 static const struct doc *ephemeral_named(const struct doc *list, struct str name)

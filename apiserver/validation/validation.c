@@ -27,6 +27,7 @@ static const struct kind_rules {
 } kinds[] = {
     {"", "Pod", "", NULL, validate_pod, validate_pod_update},
     {"", "Pod", "status", NULL, NULL, validate_pod_status},
+    {"", "Pod", "resize", NULL, NULL, validate_pod_resize},
     {"", "Pod", "ephemeralcontainers", NULL, NULL, validate_pod_ephemeral},
     {"", "PodTemplate", "", NULL, validate_pod_template, NULL},
     {"", "ReplicationController", "", NULL, validate_replication_controller, NULL},

@@ -316,6 +316,48 @@ static void test_update(void **state)
     RUN(pod, cases);
 }
 
+#define CPU(r) WITH(",'resources':{'requests':{" r "}}")
+static void test_resize(void **state)
+{
+    static const struct vcase cases[] = {
+        {"more cpu", CPU("'cpu':'2'"), "", CPU("'cpu':'1'"), "resize"},
+        {"cpu added", CPU("'cpu':'2','memory':'1Gi'"), "", CPU("'cpu':'1'"), "resize"},
+        {"cpu removed", CPU("'memory':'1Gi'"),
+         PATH "resources.requests: Forbidden: resource requests cannot be removed", CPU("'cpu':'1','memory':'1Gi'"),
+         "resize"},
+        {"storage", CPU("'cpu':'1','ephemeral-storage':'2Gi'"),
+         "spec: Forbidden: only cpu and memory resources are mutable", CPU("'cpu':'1','ephemeral-storage':'1Gi'"),
+         "resize"},
+        {"image", POD("'containers':[{'name':'c','image':'j'}]"),
+         "spec: Forbidden: only cpu and memory resources are mutable", WITH(""), "resize"},
+        {"renamed", POD("'containers':[{'name':'d','image':'i'}]"),
+         "spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize", WITH(""),
+         "resize"},
+        {"added", POD("'containers':[" CTR("") ",{'name':'d','image':'i'}]"),
+         "spec.containers: Forbidden: containers may not be added or removed on resize", WITH(""), "resize"},
+    };
+    RUN(pod, cases);
+}
+
+static void test_ephemeral(void **state)
+{
+#define EPHEMERAL(e) POD("'containers':[" CTR("") "],'ephemeralContainers':[" e "]")
+    static const struct vcase cases[] = {
+        {"added", EPHEMERAL("{'name':'d','image':'i'}"), "", WITH(""), "ephemeralcontainers"},
+        {"removed", WITH(""),
+         "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"d\" may not be removed\n",
+         EPHEMERAL("{'name':'d','image':'i'}"), "ephemeralcontainers"},
+        {"ports", EPHEMERAL("{'name':'d','image':'i','ports':[{'containerPort':1}]}"),
+         "spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container", WITH(""),
+         "ephemeralcontainers"},
+        {"target", EPHEMERAL("{'name':'d','image':'i','targetContainerName':'x'}"),
+         "spec.ephemeralContainers[0].targetContainerName: Not found: \"x\"", WITH(""), "ephemeralcontainers"},
+        {"same name", EPHEMERAL("{'name':'c','image':'i'}"), "spec.ephemeralContainers[0].name: Duplicate value: \"c\"",
+         WITH(""), "ephemeralcontainers"},
+    };
+    RUN(pod, cases);
+}
+
 static void test_update_message(void **state)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new((size_t)32 << 20);
@@ -361,7 +403,7 @@ int main(void)
         cmocka_unit_test(test_containers), cmocka_unit_test(test_env),     cmocka_unit_test(test_resources),
         cmocka_unit_test(test_probes),     cmocka_unit_test(test_volumes), cmocka_unit_test(test_scheduling),
         cmocka_unit_test(test_pod_fields), cmocka_unit_test(test_update),  cmocka_unit_test(test_update_message),
-        cmocka_unit_test(test_privileged),
+        cmocka_unit_test(test_privileged), cmocka_unit_test(test_resize),  cmocka_unit_test(test_ephemeral),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
