@@ -13,9 +13,9 @@ static int check_immortal(const struct admit *a, struct err *err)
     return 0;
 }
 
-static int check_terminating(const struct admit *a, const struct doc *ns, struct err *err)
+static int check_terminating(const struct admit *a, struct str phase, struct err *err)
 {
-    if (!str_is(doc_str(doc_path(ns, "status.phase")), "Terminating") && !meta_is_deleting(ns))
+    if (!str_is(phase, "Terminating"))
         return 0;
     admit_forbidden(a, err, "unable to create new content in namespace " STR_FMT " because it is being terminated",
                     STR_ARG(a->op->ns));
@@ -28,12 +28,13 @@ static int check_terminating(const struct admit *a, const struct doc *ns, struct
 int namespace_lifecycle(const struct admit *a, struct err *err)
 {
     const struct resource *namespaces = registry_resource("", "namespaces");
-    struct doc *ns = NULL;
+    struct str phase;
     if (!a->op->res->namespaced || !namespaces)
         return 0;
-    if (registry_get_live(a->op->registry, a->op->arena, namespaces, STR(""), a->op->ns, &ns, err) < 0)
+    if (registry_field_live(a->op->registry, a->op->arena, namespaces, STR(""), a->op->ns, "status.phase", &phase,
+                            err) < 0)
         return -1;
-    return a->what == ADMIT_CREATE ? check_terminating(a, ns, err) : 0;
+    return a->what == ADMIT_CREATE ? check_terminating(a, phase, err) : 0;
 }
 
 int namespace_lifecycle_delete(const struct admit *a, struct err *err)

@@ -32,34 +32,64 @@ const struct resource *registry_resource(const char *group, const char *name)
     return found;
 }
 
-static int get(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
-               enum storage_at at, struct doc **ret, struct err *err)
+static int get_object(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
+                      enum storage_at at, struct storage_object **ret, struct err *err)
 {
     _cleanup_(buf_releasep) struct buf key = BUF_INIT(LIMIT_URL);
-    struct storage_object *o = NULL;
     if (!codec_key(res, g->etcd_prefix, ns, name, &key))
         return err_set(err, ERR_INTERNAL, "no such key");
-    if (storage_get(g->storage, buf_str(&key), at, 0, &o, err) < 0)
-        return err->code == ERR_NOT_FOUND ? status_not_found(err, a, str_of(res->group), str_of(res->name), name) : -1;
-    arena_defer(a, (void (*)(void *))storage_object_unref, o); /* the document looks into its bytes */
-    return codec_load(res, a, o, ret, err);
+    if (storage_get(g->storage, buf_str(&key), at, 0, ret, err) == 0)
+        return 0;
+    return err->code == ERR_NOT_FOUND ? status_not_found(err, a, str_of(res->group), str_of(res->name), name) : -1;
+}
+
+static int get_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
+                    struct storage_object **ret, struct err *err)
+{
+    if (get_object(g, a, res, ns, name, STORAGE_ANY, ret, err) == 0)
+        return 0;
+    if (err->code != ERR_NOT_FOUND)
+        return -1;
+    err_clear(err);
+    return get_object(g, a, res, ns, name, STORAGE_CONSISTENT, ret, err);
+}
+
+static int load(const struct resource *res, struct arena *a, struct storage_object *taken, struct doc **ret,
+                struct err *err)
+{
+    arena_defer(a, (void (*)(void *))storage_object_unref, taken); /* the document looks into its bytes */
+    return codec_load(res, a, taken, ret, err);
 }
 
 int registry_get(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
                  struct doc **ret, struct err *err)
 {
-    return get(g, a, res, ns, name, STORAGE_ANY, ret, err);
+    struct storage_object *o = NULL;
+    if (get_object(g, a, res, ns, name, STORAGE_ANY, &o, err) < 0)
+        return -1;
+    return load(res, a, o, ret, err);
 }
 
 int registry_get_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
                       struct doc **ret, struct err *err)
 {
-    if (get(g, a, res, ns, name, STORAGE_ANY, ret, err) == 0)
-        return 0;
-    if (err->code != ERR_NOT_FOUND)
+    struct storage_object *o = NULL;
+    if (get_live(g, a, res, ns, name, &o, err) < 0)
         return -1;
-    err_clear(err);
-    return get(g, a, res, ns, name, STORAGE_CONSISTENT, ret, err);
+    return load(res, a, o, ret, err);
+}
+
+int registry_field_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
+                        const char *field, struct str *ret, struct err *err)
+{
+    _cleanup_(storage_object_unrefp) struct storage_object *o = NULL;
+    if (get_live(g, a, res, ns, name, &o, err) < 0)
+        return -1;
+    const struct object_index *ix = codec_index(res, o);
+    if (!ix)
+        return err_set(err, ERR_INTERNAL, "cannot read %s \"" STR_FMT "\"", res->name, STR_ARG(name));
+    *ret = arena_str(a, codec_field_value(res, ix, str_of(field)));
+    return 0;
 }
 
 int registry_each(struct registry *g, const struct resource *res, struct str ns,

@@ -38,6 +38,10 @@ const struct resource *registry_resource(const char *group, const char *name);
 /* From the cache: never blocks. ERR_NOT_FOUND as Status. */
 int registry_get(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
                  struct doc **ret, struct err *err) MUST_CHECK;
+/* The value of a selectable field ("status.phase") without decoding the object again; asks etcd when the cache does not
+ * have it. The text lives in a. */
+int registry_field_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
+                        const char *field, struct str *ret, struct err *err) MUST_CHECK;
 /* Asks etcd when the cache does not have it. */
 int registry_get_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
                       struct doc **ret, struct err *err) MUST_CHECK;
