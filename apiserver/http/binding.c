@@ -91,15 +91,16 @@ static int bind(struct op *op, struct doc *pod, const struct doc *binding, struc
 static int bind_stored(struct op *op, const struct doc *binding, struct err *err)
 {
     for (int i = 0; i < TRIES; i++) {
-        _cleanup_(storage_object_unrefp) struct storage_object *now = NULL, *out = NULL;
+        _cleanup_(storage_object_unrefp) struct storage_object *out = NULL;
+        struct storage_object *now = NULL;
         struct doc *pod = NULL;
-        if (store_get(op, &pod, &now, err) < 0 || bind(op, pod, binding, err) < 0)
+        if (store_get(op, i > 0, &pod, &now, err) < 0)
             return -1;
-        int result = store_write(op, pod, now->mod_revision, &out, err);
-        arena_defer(op->arena, (void (*)(void *))storage_object_unref, TAKE(now));
-        if (result == 0)
+        arena_defer(op->arena, (void (*)(void *))storage_object_unref, now);
+        if (bind(op, pod, binding, err) == 0 && store_write(op, pod, now->mod_revision, &out, err) == 0)
             return 0;
-        if (err->code != ERR_CONFLICT)
+        /* The cache may have been behind: what fails against it is looked at again with etcd's version. */
+        if (i > 0 && (err->code != ERR_CONFLICT || err->detail))
             return -1;
         err_clear(err);
     }

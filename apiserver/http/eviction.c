@@ -77,7 +77,7 @@ static int charge_budget(struct op *pods, struct str budget, struct err *err)
         struct storage_object *now = NULL;
         _cleanup_(storage_object_unrefp) struct storage_object *out = NULL;
         struct doc *pdb = NULL;
-        if (store_get(&op, &pdb, &now, err) < 0)
+        if (store_get(&op, true, &pdb, &now, err) < 0)
             return -1;
         arena_defer(op.arena, (void (*)(void *))storage_object_unref, now);
         if (take_disruption(&op, pdb, pods->name, err) < 0)
@@ -134,7 +134,7 @@ int sub_eviction(struct request *r, struct err *err)
     options_of(eviction, &options);
     struct op op = write_op(r);
     op.sub = "";
-    if (store_get(&op, &pod, &now, err) < 0)
+    if (store_get(&op, true, &pod, &now, err) < 0)
         return -1;
     arena_defer(r->arena, (void (*)(void *))storage_object_unref, now);
     if (!op.dry_run && ask_budgets(&op, pod, err) < 0)

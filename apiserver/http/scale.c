@@ -70,7 +70,7 @@ int sub_scale_get(struct request *r, struct err *err)
     if (negotiate_accept(http_header(r->http, "accept"), NEGOTIATE_OBJECT, &r->accept, err) < 0)
         return -1;
     struct op op = write_op(r);
-    if (store_get(&op, &obj, &o, err) < 0)
+    if (store_get(&op, true, &obj, &o, err) < 0)
         return -1;
     int result = respond_scale(r, obj, err);
     storage_object_unref(o);

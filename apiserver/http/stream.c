@@ -76,7 +76,7 @@ static int find_pod(struct request *r, struct doc **ret, struct err *err)
 {
     struct storage_object *o = NULL;
     struct op op = write_op(r);
-    if (store_get(&op, ret, &o, err) < 0)
+    if (store_get(&op, true, ret, &o, err) < 0)
         return -1;
     arena_defer(r->arena, (void (*)(void *))storage_object_unref, o);
     return 0;

@@ -183,26 +183,28 @@ static int delete_once(struct op *op, struct delete_options *options, const stru
 int store_delete(struct op *op, struct delete_options *options, struct storage_object **ret, bool *ret_gone,
                  struct err *err)
 {
-    _cleanup_(storage_object_unrefp) struct storage_object *stored = NULL;
     struct str group = str_of(op->res->group), resource = str_of(op->res->name);
     _cleanup_(buf_releasep) struct buf key = BUF_INIT(LIMIT_URL);
+    bool fresh = false;
     if (!codec_key(op->res, op->registry->etcd_prefix, op->ns, op->name, &key))
         return err_set(err, ERR_BAD_REQUEST, "no such key");
     for (int i = 0; i < CONFLICT_TRIES; i++) {
-        struct storage_object *out = NULL;
-        storage_object_unref(TAKE(stored));
-        if (storage_get(op->registry->storage, buf_str(&key), STORAGE_CONSISTENT, 0, &stored, err) < 0)
+        struct storage_object *stored = NULL, *out = NULL;
+        if (store_read(op, buf_str(&key), &stored, &fresh, err) < 0)
             return err->code == ERR_NOT_FOUND ? status_not_found(err, op->arena, group, resource, op->name) : -1;
+        arena_defer(op->arena, (void (*)(void *))storage_object_unref, stored);
         if (delete_once(op, options, stored, &out, ret_gone, err) == 0) {
             *ret = out;
             return 0;
         }
         storage_object_unref(out);
-        if (err->code == ERR_NOT_FOUND)
+        bool raced = (err->code == ERR_CONFLICT && !err->detail) || err->code == ERR_NOT_FOUND;
+        if (fresh && err->code == ERR_NOT_FOUND)
             return status_not_found(err, op->arena, group, resource, op->name);
-        if (err->code != ERR_CONFLICT || err->detail)
+        if (!raced && (fresh || err->code != ERR_CONFLICT)) /* a precondition may have failed against an old version */
             return -1;
         err_clear(err);
+        fresh = true;
     }
     return status_modified(err, op->arena, group, resource, op->name);
 }

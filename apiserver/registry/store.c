@@ -325,37 +325,48 @@ static int update_once(struct op *op, store_transform transform, void *ctx, cons
     return result;
 }
 
-/* The newest version, asked from etcd; replaces *o. */
-static int refresh(struct op *op, struct storage_object **o, struct err *err)
+int store_read(struct op *op, struct str key, struct storage_object **ret, bool *ret_fresh, struct err *err)
 {
-    struct storage_object *now = NULL;
-    err_clear(err);
-    if (storage_get(op->registry->storage, (*o)->key, STORAGE_CONSISTENT, 0, &now, err) < 0)
+    if (!*ret_fresh && storage_get(op->registry->storage, key, STORAGE_ANY, 0, ret, err) == 0)
+        return 0;
+    if (!*ret_fresh && err->code != ERR_NOT_FOUND)
         return -1;
-    storage_object_unref(*o);
-    *o = now;
-    return 0;
+    err_clear(err);
+    *ret_fresh = true;
+    return storage_get(op->registry->storage, key, STORAGE_CONSISTENT, 0, ret, err);
+}
+
+/* Has an attempt failed that may succeed against the newest version? `fresh` = it was made against what etcd says. */
+static bool try_again(const struct err *err, bool fresh)
+{
+    if (err->code == ERR_CONFLICT && !err->detail && !str_is(str_of(err->msg), "version"))
+        return true; /* somebody else has written meanwhile */
+    return !fresh && err->code != ERR_UNAVAILABLE && err->code != ERR_TIMEOUT && err->code != ERR_TOO_LARGE;
 }
 
 int store_update(struct op *op, store_transform transform, void *ctx, struct storage_object **ret, struct err *err)
 {
-    _cleanup_(storage_object_unrefp) struct storage_object *stored = NULL;
     struct str key;
+    bool fresh = false; /* the cache is right nearly always; what fails against it is tried against etcd */
+    size_t warnings = op->warnings ? op->warnings->n : 0;
     if (key_of(op, op->name, &key, err) < 0)
         return -1;
-    if (storage_get(op->registry->storage, key, STORAGE_CONSISTENT, 0, &stored, err) < 0)
-        return word_error(op, op->name, err);
     for (int i = 0; i < CONFLICT_TRIES; i++) {
-        struct storage_object *out = NULL;
+        struct storage_object *stored = NULL, *out = NULL;
+        if (store_read(op, key, &stored, &fresh, err) < 0)
+            return word_error(op, op->name, err);
+        arena_defer(op->arena, (void (*)(void *))storage_object_unref, stored); /* documents look into its bytes */
+        if (op->warnings)
+            op->warnings->n = warnings;
         if (update_once(op, transform, ctx, stored, &out, err) == 0) {
             *ret = out;
             return 0;
         }
         storage_object_unref(out);
-        if (err->code != ERR_CONFLICT || err->detail || str_is(str_of(err->msg), "version"))
+        if (!try_again(err, fresh))
             return word_error(op, op->name, err);
-        if (refresh(op, &stored, err) < 0)
-            return word_error(op, op->name, err);
+        err_clear(err);
+        fresh = true;
     }
     return status_modified(err, op->arena, group_of(op), resource_of(op), op->name);
 }
@@ -389,13 +400,13 @@ int store_write(struct op *op, struct doc *obj, int64_t expect, struct storage_o
     return storage_update(op->registry->storage, key, expect, buf_str(&value), ttl_of(op), ret, err);
 }
 
-int store_get(struct op *op, struct doc **ret, struct storage_object **ret_object, struct err *err)
+int store_get(struct op *op, bool fresh, struct doc **ret, struct storage_object **ret_object, struct err *err)
 {
     _cleanup_(storage_object_unrefp) struct storage_object *o = NULL;
     struct str key;
     if (key_of(op, op->name, &key, err) < 0)
         return -1;
-    if (storage_get(op->registry->storage, key, STORAGE_CONSISTENT, 0, &o, err) < 0)
+    if (store_read(op, key, &o, &fresh, err) < 0)
         return word_error(op, op->name, err);
     if (codec_load(op->res, op->arena, o, ret, err) < 0)
         return -1;

@@ -28,8 +28,13 @@ int store_update_or_create(struct op *op, store_transform transform, void *ctx, 
 int store_delete(struct op *op, struct delete_options *options, struct storage_object **ret, bool *ret_gone,
                  struct err *err) MUST_CHECK;
 
-/* The object as the cache has it; ERR_NOT_FOUND worded. */
-int store_get(struct op *op, struct doc **ret, struct storage_object **ret_object, struct err *err) MUST_CHECK;
+/* The object, asked from etcd when `fresh` (else when the cache has none); ERR_NOT_FOUND worded. */
+int store_get(struct op *op, bool fresh, struct doc **ret, struct storage_object **ret_object,
+              struct err *err) MUST_CHECK;
+
+/* The stored object under key: from the cache unless *ret_fresh, asked from etcd when it is not there (*ret_fresh is
+ * then set). What a write decides on it must hold when the write is refused: then read again with *ret_fresh true. */
+int store_read(struct op *op, struct str key, struct storage_object **ret, bool *ret_fresh, struct err *err) MUST_CHECK;
 
 /* A document in the shape of the stored one is written as the new state under `expect`; for registry-internal writers
  * (bindings, evictions). No strategy, no validation. */
