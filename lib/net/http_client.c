@@ -72,7 +72,7 @@ int http_client_new(const struct http_client_options *o, struct http_client **re
     c->token = dup_or_null(o->bearer_token);
     c->no_keepalive = o->no_keepalive;
     c->connect_timeout_ms = o->connect_timeout_ms ? o->connect_timeout_ms : 10000;
-    c->max_idle = o->max_idle ? o->max_idle : 32;
+    c->max_idle = o->max_idle ? o->max_idle : 256;
     c->idle = xcalloc(c->max_idle, sizeof *c->idle);
     if (parse_base(c, str_of(o->base_url), err) < 0 || load_tls(c, o, err) < 0)
         return -1;

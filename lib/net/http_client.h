@@ -29,7 +29,7 @@ struct http_client_options {
     const char *bearer_token;      /* sent as Authorization; may be replaced by http_client_set_token */
     const char *user_agent;        /* NULL = "coracle" */
     int connect_timeout_ms;        /* 0 = 10000 */
-    size_t max_idle;               /* connections kept for reuse; 0 = 32 */
+    size_t max_idle;               /* connections kept for reuse; 0 = 256 */
     bool no_keepalive;             /* a connection a request (probes) */
 };
 

@@ -2,7 +2,9 @@
 #include "net/grpc.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
+#include "net/pki.h"
 #include "testlib/test_etcd.h"
 
 #include "etcd/methods.h"
@@ -392,6 +394,68 @@ static void test_free_with_calls_open(void **state)
     grpc_stream_free(st);
 }
 
+/* --- TLS --- */
+
+static void make_certificates(const char *dir)
+{
+    struct err err = ERR_INIT;
+    _cleanup_(pki_pair_release) struct pki_pair ca = {0};
+    const struct str names[] = {STR("127.0.0.1")};
+    struct pki_request server = {"etcd", NULL, 0, names, 1, CRYPTO_CERT_SERVER | CRYPTO_CERT_CLIENT, 10};
+    struct pki_request client = {"client", NULL, 0, NULL, 0, CRYPTO_CERT_CLIENT, 10};
+    assert_int_equal(pki_ensure_ca(dir, "ca", "etcd-ca", &ca, NULL, &err), 0);
+    assert_int_equal(pki_ensure(dir, "server", &ca, &server, NULL, &err), 0);
+    assert_int_equal(pki_ensure(dir, "client", &ca, &client, NULL, &err), 0);
+}
+
+static void test_tls(void **state)
+{
+    char dir[] = "/tmp/coracle-test-grpc-XXXXXX", ca[64], cert[64], key[64];
+    struct test_etcd plain = etcd;
+    struct err err = ERR_INIT;
+    assert_non_null(mkdtemp(dir));
+    make_certificates(dir);
+    test_etcd_start_tls(&etcd, dir);
+    snprintf(ca, sizeof ca, "%s/ca.crt", dir);
+    snprintf(cert, sizeof cert, "%s/client.crt", dir);
+    snprintf(key, sizeof key, "%s/client.key", dir);
+    struct grpc_channel_options o = {.target = etcd.url, .ca_file = ca, .cert_file = cert, .key_file = key};
+    struct grpc_channel *ch = NULL;
+    struct putter p[THREADS];
+    pthread_t t[THREADS];
+    atomic_int done = 0;
+    assert_int_equal(grpc_channel_new(&o, &ch, &err), 0);
+    run_putters(ch, false, p, t, &done);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(t[i], NULL);
+        assert_int_equal(p[i].failed, 0);
+    }
+    assert_all_there(ch);
+    _cleanup_(freep) char *value = xcalloc(1, MIB); /* more than one TLS record, and than one read */
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(put_bytes(ch, i % 2 ? "l/a" : "l/b", value, MIB, 5000, NULL, &err), 0);
+    Etcdserverpb__RangeResponse *r = range(ch, "l/", "l0", 0, &err);
+    assert_non_null(r);
+    assert_int_equal(r->n_kvs, 2);
+    etcdserverpb__range_response__free_unpacked(r, NULL);
+    grpc_channel_free(ch);
+
+    o.fail_fast = true;
+    o.ca_file = NULL; /* nobody we know has signed the server's certificate */
+    assert_int_equal(grpc_channel_new(&o, &ch, &err), 0);
+    assert_int_equal(put(ch, "x", "1", &err), -1);
+    assert_int_equal(err.code, ERR_UNAUTHORIZED);
+    grpc_channel_free(ch);
+    o = (struct grpc_channel_options){.target = etcd.url, .ca_file = ca}; /* and we are nobody to the server */
+    assert_int_equal(grpc_channel_new(&o, &ch, &err), 0);
+    assert_int_equal(put_bytes(ch, "x", "1", 1, 300, NULL, &err), -1);
+    assert_true(err.code == ERR_UNAVAILABLE || err.code == ERR_TIMEOUT);
+    grpc_channel_free(ch);
+    test_etcd_stop(&etcd);
+    assert_int_equal(file_remove_tree(dir, &err), 0);
+    etcd = plain;
+}
+
 static int setup(void **state)
 {
     test_etcd_start(&etcd);
@@ -422,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_half_close_ends_with_ok),
         cmocka_unit_test(test_free_with_calls_open),
+        cmocka_unit_test(test_tls),
     };
     if (!test_etcd_available()) {
         printf("skipped: no /usr/bin/etcd\n");

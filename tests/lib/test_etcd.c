@@ -53,9 +53,30 @@ static NORETURN void exec_etcd(const struct test_etcd *e)
     dup2(null, 0);
     dup2(null, 1);
     dup2(null, 2);
-    execl("/usr/bin/etcd", "etcd", "--name", "t", "--data-dir", e->dir, "--listen-client-urls", e->url,
-          "--advertise-client-urls", e->url, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-          "--initial-cluster", cluster, "--unsafe-no-fsync", "--logger", "zap", "--log-level", "error", (char *)NULL);
+    const char *argv[40] = {"etcd",        "--name",
+                            "t",           "--data-dir",
+                            e->dir,        "--listen-client-urls",
+                            e->url,        "--advertise-client-urls",
+                            e->url,        "--listen-peer-urls",
+                            peer,          "--initial-advertise-peer-urls",
+                            peer,          "--initial-cluster",
+                            cluster,       "--unsafe-no-fsync",
+                            "--logger",    "zap",
+                            "--log-level", "error"};
+    char ca[128], cert[128], key[128];
+    if (e->tls_dir) {
+        size_t n = 0;
+        while (argv[n])
+            n++;
+        snprintf(ca, sizeof ca, "--trusted-ca-file=%s/ca.crt", e->tls_dir);
+        snprintf(cert, sizeof cert, "--cert-file=%s/server.crt", e->tls_dir);
+        snprintf(key, sizeof key, "--key-file=%s/server.key", e->tls_dir);
+        argv[n++] = ca;
+        argv[n++] = cert;
+        argv[n++] = key;
+        argv[n++] = "--client-cert-auth";
+    }
+    execv("/usr/bin/etcd", (char *const *)(uintptr_t)argv);
     _exit(127);
 }
 
@@ -91,11 +112,16 @@ void test_etcd_restart(struct test_etcd *e)
 
 void test_etcd_start(struct test_etcd *e)
 {
-    *e = (struct test_etcd){.client_port = test_free_port(), .peer_port = test_free_port()};
+    test_etcd_start_tls(e, NULL);
+}
+
+void test_etcd_start_tls(struct test_etcd *e, const char *tls_dir)
+{
+    *e = (struct test_etcd){.client_port = test_free_port(), .peer_port = test_free_port(), .tls_dir = tls_dir};
     snprintf(e->dir, sizeof e->dir, "/tmp/coracle-test-etcd-XXXXXX");
     if (!mkdtemp(e->dir))
         die("mkdtemp");
-    snprintf(e->url, sizeof e->url, "http://127.0.0.1:%d", e->client_port);
+    snprintf(e->url, sizeof e->url, "http%s://127.0.0.1:%d", tls_dir ? "s" : "", e->client_port);
     test_etcd_restart(e);
 }
 
