@@ -30,6 +30,36 @@ static void check_strategy(errors *e, path_t p, const struct doc *strategy)
         field_invalid(e, p, strategy, "must be 'RollingUpdate' or 'OnDelete'");
 }
 
+static bool has_volume(const struct doc *volumes, struct str name)
+{
+    V_EACH (volumes, v) {
+        if (str_eq(v_str(v.at, "name"), name))
+            return true;
+    }
+    return false;
+}
+
+/* The pods will have a volume for each claim template: mounts may name them. The template as it will be used. */
+static const struct doc *with_claims(struct arena *a, const struct doc *spec)
+{
+    const struct doc *claims = v_get(spec, "volumeClaimTemplates");
+    struct doc *tmpl = doc_clone(a, v_get(spec, "template"), true);
+    if (!doc_count(claims) || !doc_is(doc_get(tmpl, "spec"), DOC_OBJECT))
+        return tmpl;
+    struct doc *volumes = doc_need_array(a, doc_get(tmpl, "spec"), "volumes");
+    V_EACH (claims, claim) {
+        struct str name = v_str(v_get(claim.at, "metadata"), "name");
+        if (!volumes || has_volume(volumes, name))
+            continue;
+        struct doc *volume = doc_object(a), *source = doc_object(a);
+        doc_set(source, "claimName", doc_string(a, name));
+        doc_set(volume, "name", doc_string(a, name));
+        doc_set(volume, "persistentVolumeClaim", source);
+        doc_append(volumes, volume);
+    }
+    return tmpl;
+}
+
 void validate_stateful_set(struct kind_check *k)
 {
     const struct doc *spec = v_get(k->obj, "spec"), *selector = v_get(spec, "selector");
@@ -46,7 +76,7 @@ void validate_stateful_set(struct kind_check *k)
     if (service.n && !k->old)
         v_name(k->e, FIELD(p, "serviceName"), service, name_dns1123_label);
     if (v_workload_selector(k->e, FIELD(p, "selector"), selector, "empty selector is invalid for statefulset"))
-        v_pod_template_of(k->e, FIELD(p, "template"), v_get(spec, "template"), selector, "StatefulSet",
+        v_pod_template_of(k->e, FIELD(p, "template"), with_claims(k->e->arena, spec), selector, "StatefulSet",
                           k->req->forbid_privileged);
 }
 

@@ -32,7 +32,7 @@ struct vkind {
     bool cluster_scoped;
 };
 
-static struct doc *read_object(struct arena *a, const struct vkind *k, const char *text, const char *what)
+static inline struct doc *read_object(struct arena *a, const struct vkind *k, const char *text, const char *what)
 {
     struct doc *d = NULL;
     struct err err = ERR_INIT;
@@ -56,7 +56,7 @@ static struct doc *read_object(struct arena *a, const struct vkind *k, const cha
     return d;
 }
 
-static void run_case(const struct vkind *k, const struct vcase *c)
+static inline void run_case(const struct vkind *k, const struct vcase *c)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new((size_t)32 << 20);
     _cleanup_(buf_releasep) struct buf got = BUF_INIT((size_t)1 << 20);
@@ -78,7 +78,7 @@ static void run_case(const struct vkind *k, const struct vcase *c)
         fail_msg("%s:\n got: %s\nwant: %s", c->what, got.data ? got.data : "", c->errors);
 }
 
-static void run_cases(const struct vkind *k, const struct vcase *cases, size_t n)
+static inline void run_cases(const struct vkind *k, const struct vcase *cases, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         run_case(k, &cases[i]);

@@ -76,6 +76,12 @@ static void test_others(void **state)
     RUN(daemon_set, ds);
     static const struct vcase sts[] = {
         {"fine", A_SPEC(",'serviceName':'s'"), "", NULL, NULL},
+        {"claims are volumes",
+         SPEC(A_SELECTOR
+              "'serviceName':'s','volumeClaimTemplates':[{'metadata':{'name':'data'}}],'template':{'metadata':{"
+              "'labels':{'app':'a'}},'spec':{'containers':[{'name':'c','image':'i','volumeMounts':[{'name':'data',"
+              "'mountPath':'/d'},{'name':'other','mountPath':'/o'}]}]}}"),
+         "spec.template.spec.containers[0].volumeMounts[1].name: Not found: \"other\"", NULL, NULL},
         {"replicas", A_SPEC(",'serviceName':'s','replicas':3"), "", A_SPEC(",'serviceName':'s'"), NULL},
         {"service", A_SPEC(",'serviceName':'t'"),
          "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
