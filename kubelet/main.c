@@ -206,6 +206,8 @@ static int run(struct kubelet *k, struct err *err)
     k->status = status_manager_free(k->status);
     k->recorder = recorder_free(k->recorder);
     informer_factory_free(informers);
+    runtime_unlisten(k->runtime);
+    k->manager = pod_manager_free(k->manager);
     return rc;
 }
 

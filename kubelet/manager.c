@@ -304,6 +304,21 @@ bool pod_manager_stop(struct pod_manager *m, int64_t wait_ns)
     return all;
 }
 
+struct pod_manager *pod_manager_free(struct pod_manager *m)
+{
+    if (!m)
+        return NULL;
+    map_foreach (&m->workers, it)
+        pod_worker_unref(it->value);
+    map_release(&m->workers);
+    map_release(&m->owners);
+    map_release(&m->fingerprints);
+    pthread_cond_destroy(&m->wake);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+    return NULL;
+}
+
 struct kube_object *pod_manager_find(struct pod_manager *m, const char *ns, const char *name)
 {
     return informer_get_ns(m->k->pods, ns, name);

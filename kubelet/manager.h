@@ -18,6 +18,9 @@ int pod_manager_start(struct pod_manager *m, struct err *err) MUST_CHECK;
 /* Ends the workers and leaves the containers running. Waits for at most wait_ns; false when some still work. */
 bool pod_manager_stop(struct pod_manager *m, int64_t wait_ns);
 
+/* After a stop that returned true. Returns NULL; accepts NULL. */
+struct pod_manager *pod_manager_free(struct pod_manager *m);
+
 /* This container or sandbox belongs to the pod of that uid. */
 void pod_manager_note(struct pod_manager *m, const char *uid, const char *id);
 

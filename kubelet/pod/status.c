@@ -63,10 +63,8 @@ static Corev1__ContainerState *state_terminated(struct arena *a, const struct st
         size_t share = MESSAGE_TOTAL / (in->pod->spec->n_containers + in->pod->spec->n_initcontainers);
         t->message = build_must(arena_strndup(a, message, strnlen(message, share)));
     }
-    if (r->started_ns > 0)
-        t->startedat = build_time(a, r->started_ns);
-    if (r->finished_ns > 0)
-        t->finishedat = build_time(a, r->finished_ns);
+    t->startedat = build_time(a, r->started_ns); /* 1970 when it never ran, as upstream */
+    t->finishedat = build_time(a, r->finished_ns);
     t->containerid = container_id(a, in, r->id);
     return s;
 }

@@ -50,10 +50,8 @@ int runtime_new(const struct runtime_options *o, struct runtime **ret, struct er
     return 0;
 }
 
-struct runtime *runtime_free(struct runtime *rt)
+void runtime_unlisten(struct runtime *rt)
 {
-    if (!rt)
-        return NULL;
     pthread_mutex_lock(&rt->lock);
     rt->stopping = true;
     if (rt->listener.stream)
@@ -63,6 +61,14 @@ struct runtime *runtime_free(struct runtime *rt)
     pthread_mutex_unlock(&rt->lock);
     if (rt->listener.started)
         pthread_join(rt->listener.thread, NULL);
+    rt->listener.started = false;
+}
+
+struct runtime *runtime_free(struct runtime *rt)
+{
+    if (!rt)
+        return NULL;
+    runtime_unlisten(rt);
     grpc_channel_free(rt->events);
     grpc_channel_free(rt->ch);
     pthread_cond_destroy(&rt->light);

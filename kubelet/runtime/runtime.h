@@ -100,9 +100,10 @@ void runtime_pod_list_release(struct runtime_pod_list *l);
 
 /* Calls fn from a thread of the runtime's own when a container or sandbox of a pod has changed its state, id being the
  * container's or sandbox's. uid is NULL when only the id is known. fn(NULL, NULL) means: something may have been
- * missed, look at everything. One listener; runtime_free ends it. */
+ * missed, look at everything. One listener. */
 typedef void runtime_event_fn(void *ctx, const char *pod_uid, const char *id);
 int runtime_listen(struct runtime *rt, runtime_event_fn *fn, void *ctx, struct err *err) MUST_CHECK;
+void runtime_unlisten(struct runtime *rt); /* waits for a running fn; fine when nobody listens */
 
 /* --- sandboxes --- */
 
