@@ -26,42 +26,40 @@ static bool is_full_line(struct str line)
     return cri_log_parse(line, &l, &ignored) < 0 || !l.partial;
 }
 
-/* Where the last n lines begin: reads blocks backwards from the end. A line of several pieces counts as one. */
+/* A record's tag stands within its first bytes. */
+static bool is_full_at(int fd, off_t at)
+{
+    char head[64];
+    ssize_t got = pread(fd, head, sizeof(head), at);
+    return got > 0 && is_full_line(str_n(head, (size_t)got));
+}
+
+/* Where the last n lines begin: reads blocks backwards from the end. A line is a full record with the pieces before it,
+ * so every full record met begins (seen from the end) one line more. */
 static off_t find_tail(int fd, off_t size, int64_t n)
 {
-    char *block = xmalloc(BLOCK);
-    off_t at = size, found = 0;
+    _cleanup_(freep) char *block = xmalloc(BLOCK);
+    off_t at = size, found = size;
     int64_t lines = 0;
-    off_t line_end = size; /* behind the newline of the line that is looked for */
-    bool done = n == 0;
-    if (done)
-        found = size;
-    while (!done && at > 0) {
+    if (n == 0)
+        return size;
+    while (at > 0) {
         size_t len = at < BLOCK ? (size_t)at : BLOCK;
         at -= (off_t)len;
         if (pread(fd, block, len, at) != (ssize_t)len)
-            break;
-        for (size_t i = len; i-- > 0 && !done;) {
-            off_t pos = at + (off_t)i;
-            if (block[i] != '\n' || pos + 1 == line_end)
+            return found;
+        for (size_t i = len; i-- > 0;) {
+            off_t start = at + (off_t)i + 1;
+            if (block[i] != '\n' || start == size)
                 continue;
-            /* A line starts at pos + 1. Is it the end of a whole one? Its tag is within its first bytes. */
-            char head[64];
-            ssize_t got = pread(fd, head, sizeof(head), pos + 1);
-            (void)got;
-            lines += got > 0 && is_full_line(str_n(head, (size_t)got));
-            line_end = pos + 1;
-            if (lines > n) { /* this one is too many: what follows it is wanted */
-                done = true;
-            } else {
-                found = pos + 1;
-            }
+            lines += is_full_at(fd, start);
+            if (lines > n)
+                return found;
+            found = start;
         }
     }
-    if (!done)
-        found = 0;
-    free(block);
-    return found;
+    lines += is_full_at(fd, 0);
+    return lines > n ? found : 0;
 }
 
 int log_reader_open(const char *path, const struct log_options *o, struct log_reader **ret, struct err *err)

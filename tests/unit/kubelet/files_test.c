@@ -147,8 +147,21 @@ static void logs_are_read_as_asked(void **state)
     LOG(path, T "3Z three\n" T "4Z four\n", .tail = 2, .limit = -1, .timestamps = true);
     LOG(path, "two\n", .tail = -1, .limit = -1, .only_stderr = true);
     LOG(path, "four\n", .tail = -1, .limit = -1, .since_ns = 1767225604 * (int64_t)1000000000);
+    LOG(path, "two\nthree\nfour\n", .tail = 3, .limit = -1);
     _cleanup_(freep) char *tail = log_tail_text(path, 2, 6);
     assert_string_equal(tail, "\nfour\n");
+}
+
+static void the_tail_of_a_short_log(void **state)
+{
+    _cleanup_(freep) char *path = xasprintf("%s/0.log", (char *)*state);
+    write_log(path, T "1Z stdout F one\n" T "2Z stderr F two\n");
+    LOG(path, "two\n", .tail = 1, .limit = -1);
+    LOG(path, "one\ntwo\n", .tail = 2, .limit = -1);
+    write_log(path, T "1Z stdout P o\n" T "1Z stdout F ne\n");
+    LOG(path, "one\n", .tail = 1, .limit = -1);
+    write_log(path, "");
+    LOG(path, "", .tail = 1, .limit = -1);
 }
 
 static void torn_lines_are_passed_over(void **state)
@@ -200,6 +213,7 @@ int main(void)
         IN_DIR(a_set_of_files_is_swapped_whole),
         IN_DIR(paths_that_lead_out_are_refused),
         IN_DIR(logs_are_read_as_asked),
+        IN_DIR(the_tail_of_a_short_log),
         IN_DIR(torn_lines_are_passed_over),
         IN_DIR(a_followed_log_goes_on_after_rotation),
         IN_DIR(old_rotated_logs_go),
