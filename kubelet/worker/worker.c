@@ -686,7 +686,9 @@ static void do_round(struct pod_worker *w)
     pthread_mutex_unlock(&w->lock);
     w->wake_at = 0;
     if (worker_load(w, &err) < 0) {
-        log_warn("cannot see the containers of a pod", LOG_S("pod", w->name), LOG_S("namespace", w->ns), LOG_ERR(&err));
+        if (err.code != ERR_UNAVAILABLE) /* that the runtime is away is said once, by the relist */
+            log_warn("cannot see the containers of a pod", LOG_S("pod", w->name), LOG_S("namespace", w->ns),
+                     LOG_ERR(&err));
         worker_wake_in(w, NS_PER_S / 5);
         return;
     }

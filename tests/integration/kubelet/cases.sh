@@ -27,9 +27,9 @@ case_node() {
 }
 
 case_runs() {
-    pod run "containers: [$(c main 'echo hello $NAME; echo err >&2; sleep 1000' 'env: [{name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]')]"
+    pod run "containers: [$(c main 'echo hello $NAME; sleep 0.3; echo err >&2; sleep 1000' 'env: [{name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]')]"
     eventually "it runs" "1/1 Running" status run
-    is "its log" $'hello run\nerr' "$(k logs run)"
+    eventually "its log" $'hello run\nerr' k logs run
     is "the tail" err "$(k logs run --tail=1)"
     has "with time stamps" "Z hello run" "$(k logs run --timestamps)"
     is "exec" "run" "$(k exec run -- hostname)"
