@@ -34,7 +34,7 @@
 #define CACHE_WAIT_MS 15000
 #define STOP_GRACE_MS 5000
 #define LISTEN_NAMES 3
-#define MALLOC_ARENAS 4 /* enough that threads seldom meet; each costs memory that an idle server does not need */
+#define MALLOC_ARENAS 16 /* enough that threads seldom meet; each costs memory that an idle server does not need */
 
 struct program {
     struct options options;
