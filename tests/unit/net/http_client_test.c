@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/list.h"
 #include "net/crypto.h"
 #include "net/pki.h"
 
@@ -24,6 +25,7 @@
 
 struct server;
 struct conn {
+    struct list link;
     struct server *server;
     int fd;
     SSL *ssl;
@@ -36,6 +38,9 @@ struct server {
     SSL_CTX *tls;
     pthread_t thread;
     atomic_int connections;
+    pthread_mutex_t lock; /* live */
+    pthread_cond_t gone;
+    struct list live;
     bool (*answer)(struct conn *c); /* false closes */
 };
 
@@ -87,8 +92,13 @@ static void *serve_conn(void *user)
                 break;
         }
     }
+    struct server *s = c->server;
     SSL_free(c->ssl);
+    pthread_mutex_lock(&s->lock);
+    list_remove(&c->link);
     close(c->fd);
+    pthread_cond_signal(&s->gone);
+    pthread_mutex_unlock(&s->lock);
     free(c);
     return NULL;
 }
@@ -108,6 +118,9 @@ static void *serve(void *user)
         struct conn *c = xcalloc(1, sizeof *c);
         c->server = s;
         c->fd = fd;
+        pthread_mutex_lock(&s->lock);
+        list_push(&s->live, &c->link);
+        pthread_mutex_unlock(&s->lock);
         if (pthread_create(&t, &attr, serve_conn, c))
             abort();
     }
@@ -121,6 +134,9 @@ static void server_start(struct server *s, bool (*answer)(struct conn *), SSL_CT
     socklen_t n = sizeof a;
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     *s = (struct server){.answer = answer, .tls = tls};
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->gone, NULL);
+    list_init(&s->live);
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(s->fd, (struct sockaddr *)&a, n), 0);
     assert_int_equal(listen(s->fd, 16), 0);
@@ -134,6 +150,12 @@ static void server_stop(struct server *s)
     shutdown(s->fd, SHUT_RDWR);
     pthread_join(s->thread, NULL);
     close(s->fd);
+    pthread_mutex_lock(&s->lock);
+    list_foreach (&s->live, struct conn, c, link)
+        shutdown(c->fd, SHUT_RDWR);
+    while (!list_empty(&s->live))
+        pthread_cond_wait(&s->gone, &s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static struct http_client *client_of(struct server *s, struct http_client_options o)
