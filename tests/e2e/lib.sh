@@ -24,7 +24,7 @@ expect() {
     out=$("$@" 2>&1) || code=$?
     if [ $code -ne 0 ]; then
         fail "$name" "exit code $code: $out"
-    elif ! grep -qzE -- "$regex" <<<"$out"; then
+    elif ! [[ $out =~ $regex ]] && ! grep -qzE -- "$regex" <<<"$out"; then # ^ and $ may mean the whole, or a line
         fail "$name" "wanted /$regex/, got: $out"
     else
         pass "$name"
@@ -37,7 +37,7 @@ refuse() {
     out=$("$@" 2>&1) || code=$?
     if [ $code -eq 0 ]; then
         fail "$name" "succeeded: $out"
-    elif ! grep -qzE -- "$regex" <<<"$out"; then
+    elif ! [[ $out =~ $regex ]] && ! grep -qzE -- "$regex" <<<"$out"; then # ^ and $ may mean the whole, or a line
         fail "$name" "wanted /$regex/, got: $out"
     else
         pass "$name"
