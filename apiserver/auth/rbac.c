@@ -10,7 +10,7 @@ struct rbac {
     const struct auth_store *store;
     pthread_mutex_t current_lock; /* held to take or replace the pointer, never while compiling */
     struct rbac_snapshot *current;
-    pthread_mutex_t compile_lock; /* one compiles, the others wait for the result */
+    pthread_mutex_t compile_lock; /* one compiles at a time */
 };
 
 struct rbac *rbac_new(const struct auth_store *store)
@@ -46,24 +46,33 @@ static bool fresh(const struct rbac *r, const struct rbac_snapshot *s)
     return s && rbac_snapshot_generation(s) == r->store->rbac_generation(r->store->ud);
 }
 
-/* The snapshot to decide by: the current one, compiled anew when the objects changed. When that fails the old one stays
- * in force. NULL with err when there is none at all. */
+static struct rbac_snapshot *replace_current(struct rbac *r, struct rbac_snapshot *made)
+{
+    pthread_mutex_lock(&r->current_lock);
+    struct rbac_snapshot *old = r->current;
+    r->current = rbac_snapshot_ref(made);
+    pthread_mutex_unlock(&r->current_lock);
+    rbac_snapshot_unref(old);
+    return made;
+}
+
+/* The snapshot to decide by: the current one, compiled anew when the objects changed. While one thread compiles the
+ * others go on with the old one, as they would if the change had come a moment later; only at the very beginning they
+ * wait. When compiling fails the old one stays in force. NULL with err when there is none at all. */
 static struct rbac_snapshot *snapshot(struct rbac *r, struct err *err)
 {
     struct rbac_snapshot *s = take_current(r), *made = NULL;
     if (fresh(r, s))
         return s;
+    if (s && pthread_mutex_trylock(&r->compile_lock) != 0)
+        return s;
+    if (!s)
+        pthread_mutex_lock(&r->compile_lock);
     rbac_snapshot_unref(s);
-    pthread_mutex_lock(&r->compile_lock);
-    s = take_current(r);
+    s = take_current(r); /* it may have become fresh while we took the lock */
     if (!fresh(r, s) && rbac_snapshot_new(r->store, &made, err) == 0) {
         rbac_snapshot_unref(s);
-        s = rbac_snapshot_ref(made);
-        pthread_mutex_lock(&r->current_lock);
-        struct rbac_snapshot *old = r->current;
-        r->current = made;
-        pthread_mutex_unlock(&r->current_lock);
-        rbac_snapshot_unref(old);
+        s = replace_current(r, made);
     }
     pthread_mutex_unlock(&r->compile_lock);
     return s;

@@ -1,12 +1,12 @@
 # cluster: --nodes 1
 # Mistakes, and what upstream says to them.
 
-yaml() { cat >bad.yaml; }
+yaml() { { echo ---; cat; } >bad.yaml; } # without the dashes kubectl takes {...} for JSON
 pod() { printf 'apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec:\n  restartPolicy: %s\n  terminationGracePeriodSeconds: 1\n  containers:\n  - %s\n' "$1" "$2" "$3" | kubectl apply -f - >/dev/null; }
 
 pod huge Never '{name: c, image: "coracle.local/busybox:1", command: [sleep, "1"], resources: {requests: {cpu: "500"}}}'
 soon "a pod that cannot fit stays Pending" 10 matches 'FailedScheduling.*0/1 nodes are available: 1 Insufficient cpu' k describe pod huge
-expect "with the condition" 'Unschedulable.*0/1 nodes are available: 1 Insufficient cpu\.' jp '{.status.conditions[?(@.type=="PodScheduled")]}' pod huge
+expect "with the condition" '0/1 nodes are available: 1 Insufficient cpu\..*"reason":"Unschedulable"' jp '{.status.conditions[?(@.type=="PodScheduled")]}' pod huge
 pod nosuch Never '{name: c, image: "coracle.local/no-such-image:1"}'
 soon "a bad image: ErrImagePull or ImagePullBackOff" 20 matches 'ErrImagePull|ImagePullBackOff' k get pod nosuch
 soon "with an event" 20 matches 'Failed to pull image' k describe pod nosuch
