@@ -62,6 +62,7 @@ static struct rbac_snapshot *replace_current(struct rbac *r, struct rbac_snapsho
 static struct rbac_snapshot *snapshot(struct rbac *r, struct err *err)
 {
     struct rbac_snapshot *s = take_current(r), *made = NULL;
+    struct err why = ERR_INIT;
     if (fresh(r, s))
         return s;
     if (s && pthread_mutex_trylock(&r->compile_lock) != 0)
@@ -70,11 +71,13 @@ static struct rbac_snapshot *snapshot(struct rbac *r, struct err *err)
         pthread_mutex_lock(&r->compile_lock);
     rbac_snapshot_unref(s);
     s = take_current(r); /* it may have become fresh while we took the lock */
-    if (!fresh(r, s) && rbac_snapshot_new(r->store, &made, err) == 0) {
+    if (!fresh(r, s) && rbac_snapshot_new(r->store, &made, &why) == 0) {
         rbac_snapshot_unref(s);
         s = replace_current(r, made);
     }
     pthread_mutex_unlock(&r->compile_lock);
+    if (!s)
+        *err = why;
     return s;
 }
 
