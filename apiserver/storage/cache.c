@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #define FEED_TICK_MS 500
+#define TRIM_NS (15 * NS_PER_S)
 #define RETRY_FIRST_NS (10 * NS_PER_MS)
 #define RETRY_MAX_NS (500 * NS_PER_MS)
 
@@ -156,7 +157,7 @@ static int load(struct cache *c, struct err *err)
 /* --- the feed --- */
 
 /* Puts one change into its resource; NULL when it is none of ours. Under lock. */
-static struct resource *apply_change(struct cache *c, struct storage_change *change)
+static struct resource *apply_change(struct cache *c, struct storage_change *change, int64_t now)
 {
     struct str key = change->obj->key;
     if (!str_starts(key, str_of(c->prefix)) || change->revision <= atomic_load(&c->revision))
@@ -171,7 +172,7 @@ static struct resource *apply_change(struct cache *c, struct storage_change *cha
     } else {
         change->prev = keyset_put(&r->objects, storage_object_ref(change->obj));
     }
-    history_push(&r->history, change);
+    history_push(&r->history, change, now);
     r->changed = change->revision;
     return r;
 }
@@ -181,9 +182,10 @@ static void apply(void *user, struct storage_batch *b)
 {
     struct cache *c = user;
     _cleanup_(freep) struct resource **resources = xcalloc(b->n, sizeof *resources);
+    int64_t now = clock_mono(&clock_system);
     pthread_rwlock_wrlock(&c->lock);
     for (size_t i = 0; i < b->n; i++)
-        resources[i] = apply_change(c, &b->v[i]);
+        resources[i] = apply_change(c, &b->v[i], now);
     atomic_store(&c->revision, MAX_OF(atomic_load(&c->revision), b->v[b->n - 1].revision));
     pthread_rwlock_unlock(&c->lock);
     cache_dispatch(c, resources, b);
@@ -191,10 +193,24 @@ static void apply(void *user, struct storage_batch *b)
     fresh_advance(c);
 }
 
+/* Objects whose last reference goes here are freed under the lock: a few thousand at most, once in a while. */
+static void trim_histories(struct cache *c, int64_t now)
+{
+    if (now < c->next_trim)
+        return;
+    c->next_trim = now + TRIM_NS;
+    pthread_rwlock_wrlock(&c->lock);
+    map_foreach (&c->resources, e)
+        history_trim(&((struct resource *)e->value)->history, now);
+    history_trim(&c->other->history, now);
+    pthread_rwlock_unlock(&c->lock);
+}
+
 static void tick(struct cache *c)
 {
     int64_t now = clock_mono(&clock_system);
     fresh_advance(c);
+    trim_histories(c, now);
     if (now < c->next_bookmark)
         return;
     c->next_bookmark = now + c->bookmark_ns;

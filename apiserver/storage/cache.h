@@ -73,7 +73,7 @@ struct cache {
     pthread_cond_t feed_cond;
     struct storage_feed *feed;
     bool stopping;
-    int64_t next_bookmark;
+    int64_t next_bookmark, next_trim;
 };
 
 static inline struct cache *cache_of(struct storage *s)

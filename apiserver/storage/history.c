@@ -9,7 +9,7 @@ void history_init(struct history *h, size_t max, int64_t floor)
 
 static void drop_oldest(struct history *h)
 {
-    struct storage_change *c = &h->ring[h->head];
+    struct storage_change *c = &h->ring[h->head].change;
     h->floor = c->revision;
     storage_object_unref(c->obj);
     storage_object_unref(c->prev);
@@ -29,7 +29,7 @@ void history_release(struct history *h)
 static void grow(struct history *h)
 {
     size_t cap = h->cap ? MIN_OF(h->cap * 2, h->max) : MIN_OF(HISTORY_FIRST, h->max);
-    struct storage_change *ring = xmalloc(cap * sizeof *ring);
+    struct history_entry *ring = xmalloc(cap * sizeof *ring);
     for (size_t i = 0; i < h->n; i++)
         ring[i] = h->ring[(h->head + i) % h->cap];
     free(h->ring);
@@ -38,22 +38,27 @@ static void grow(struct history *h)
     h->head = 0;
 }
 
-void history_push(struct history *h, const struct storage_change *c)
+void history_push(struct history *h, const struct storage_change *c, int64_t now)
 {
     if (h->n == h->max)
         drop_oldest(h);
     else if (h->n == h->cap)
         grow(h);
-    struct storage_change *to = &h->ring[(h->head + h->n++) % h->cap];
-    *to = *c;
-    storage_object_ref(to->obj);
-    if (to->prev)
-        storage_object_ref(to->prev);
+    h->ring[(h->head + h->n++) % h->cap] = (struct history_entry){*c, now};
+    storage_object_ref(c->obj);
+    if (c->prev)
+        storage_object_ref(c->prev);
+}
+
+void history_trim(struct history *h, int64_t now)
+{
+    while (h->n > HISTORY_MIN && now - h->ring[h->head].at > HISTORY_AGE_NS)
+        drop_oldest(h);
 }
 
 const struct storage_change *history_at(const struct history *h, size_t i)
 {
-    return &h->ring[(h->head + i) % h->cap];
+    return &h->ring[(h->head + i) % h->cap].change;
 }
 
 size_t history_after(const struct history *h, int64_t revision)

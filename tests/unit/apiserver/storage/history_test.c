@@ -9,7 +9,7 @@ static void push(struct history *h, int64_t revision)
 {
     _cleanup_(storage_object_unrefp) struct storage_object *o = storage_object_new(STR("k"), STR("v"), 1, revision);
     struct storage_change c = {.revision = revision, .obj = o};
-    history_push(h, &c);
+    history_push(h, &c, revision * NS_PER_S);
 }
 
 static void test_after(void **state)
@@ -45,11 +45,32 @@ static void test_oldest_goes_first(void **state)
     history_release(&h);
 }
 
+static void test_old_ones_go(void **state)
+{
+    struct history h;
+    history_init(&h, 1000, 0);
+    for (int64_t r = 1; r <= 500; r++) /* one a second */
+        push(&h, r);
+    history_trim(&h, 500 * NS_PER_S);
+    assert_int_equal(h.n, HISTORY_MIN);
+    assert_int_equal(h.floor, 500 - HISTORY_MIN);
+    history_release(&h);
+    history_init(&h, 1000, 0);
+    for (int64_t r = 1; r <= 200; r++)
+        push(&h, r);
+    history_trim(&h, 110 * NS_PER_S); /* 19 are too old */
+    assert_int_equal(h.n, 181);
+    assert_int_equal(h.floor, 19);
+    assert_int_equal(history_after(&h, 19), 0);
+    history_release(&h);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_after),
         cmocka_unit_test(test_oldest_goes_first),
+        cmocka_unit_test(test_old_ones_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
