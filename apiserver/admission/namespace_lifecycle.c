@@ -31,8 +31,8 @@ int namespace_lifecycle(const struct admit *a, struct err *err)
     struct str phase;
     if (!a->op->res->namespaced || !namespaces)
         return 0;
-    if (registry_field_live(a->op->registry, a->op->arena, namespaces, STR(""), a->op->ns, "status.phase", &phase,
-                            err) < 0)
+    static const char *const fields[] = {"status.phase"};
+    if (registry_fields_live(a->op->registry, a->op->arena, namespaces, STR(""), a->op->ns, fields, 1, &phase, err) < 0)
         return -1;
     return a->what == ADMIT_CREATE ? check_terminating(a, phase, err) : 0;
 }

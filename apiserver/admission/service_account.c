@@ -14,15 +14,31 @@ static bool is_mirror(const struct doc *pod)
     return doc_get(doc_get(meta_of(pod), "annotations"), MIRROR) != NULL;
 }
 
-static int find_account(const struct admit *a, struct str name, struct doc **ret, struct err *err)
+/* What of the account matters here, each as text of its index. */
+struct account {
+    struct str automount, secrets;
+};
+
+static int look_up(const struct admit *a, struct str name, struct account *ret, struct err *err)
 {
     const struct resource *res = registry_resource("", "serviceaccounts");
+    static const char *const fields[] = {"automount", "pullSecrets"};
+    struct str values[ARRAY_LEN(fields)];
+    if (registry_fields_live(a->op->registry, a->op->arena, res, a->op->ns, name, fields, ARRAY_LEN(fields), values,
+                             err) < 0)
+        return -1;
+    *ret = (struct account){values[0], values[1]};
+    return 0;
+}
+
+static int find_account(const struct admit *a, struct str name, struct account *ret, struct err *err)
+{
     int tries = str_is(name, "default") ? TRIES : 1;
     for (int i = 0; i < tries; i++) {
         if (i)
             sleep_ns((int64_t)(100 + random_below(100)) * NS_PER_MS); /* a worker may wait */
         err_clear(err);
-        if (registry_get_live(a->op->registry, a->op->arena, res, a->op->ns, name, ret, err) == 0)
+        if (look_up(a, name, ret, err) == 0)
             return 0;
         if (err->code != ERR_NOT_FOUND)
             return -1;
@@ -32,12 +48,22 @@ static int find_account(const struct admit *a, struct str name, struct doc **ret
         STR_ARG(a->op->ns), STR_ARG(name), STR_ARG(name));
 }
 
-static bool automount(const struct doc *pod, const struct doc *account)
+static bool automount(const struct doc *pod, const struct account *account)
 {
     const struct doc *own = doc_path(pod, "spec.automountServiceAccountToken");
-    if (!doc_is(own, DOC_BOOL))
-        own = doc_get(account, "automountServiceAccountToken");
-    return !doc_is(own, DOC_BOOL) || own->b;
+    return doc_is(own, DOC_BOOL) ? own->b : !str_is(account->automount, "false");
+}
+
+static int add_pull_secrets(const struct admit *a, struct str account, struct doc *spec, struct err *err)
+{
+    struct doc *d = NULL;
+    if (registry_get_live(a->op->registry, a->op->arena, registry_resource("", "serviceaccounts"), a->op->ns, account,
+                          &d, err) < 0)
+        return -1;
+    struct doc *secrets = doc_get(d, "imagePullSecrets");
+    if (doc_count(secrets))
+        doc_set(spec, "imagePullSecrets", doc_clone(a->op->arena, secrets, true));
+    return 0;
 }
 
 /* --- the volume --------------------------------------------------------------------------------------------------- */
@@ -157,7 +183,8 @@ static void mount_token(struct arena *a, struct doc *pod)
 int service_account_mutate(const struct admit *ad, struct err *err)
 {
     struct arena *a = ad->op->arena;
-    struct doc *spec = doc_get(ad->obj, "spec"), *account = NULL;
+    struct doc *spec = doc_get(ad->obj, "spec");
+    struct account account = {0};
     if (!admit_is(ad, "pods") || !doc_is(spec, DOC_OBJECT) || is_mirror(ad->obj))
         return 0;
     struct str name = doc_str(doc_get(spec, "serviceAccountName"));
@@ -169,11 +196,10 @@ int service_account_mutate(const struct admit *ad, struct err *err)
     doc_set(spec, "serviceAccount", doc_string(a, name)); /* the old name of the same field */
     if (find_account(ad, name, &account, err) < 0)
         return -1;
-    if (automount(ad->obj, account))
+    if (automount(ad->obj, &account))
         mount_token(a, ad->obj);
-    const struct doc *secrets = doc_get(account, "imagePullSecrets");
-    if (!doc_count(doc_get(spec, "imagePullSecrets")) && doc_count(secrets))
-        doc_set(spec, "imagePullSecrets", doc_clone(a, secrets, true));
+    if (account.secrets.n && !doc_count(doc_get(spec, "imagePullSecrets")))
+        return add_pull_secrets(ad, name, spec, err);
     return 0;
 }
 

@@ -11,7 +11,7 @@
 static bool has_own_conversion(const struct resource *res)
 {
     const struct field_def *defs;
-    return codec_fields(res, &defs) > 0;
+    return codec_fields(res, &defs) > 0 && !defs[0].hidden;
 }
 
 static int check_fields(const struct resource *res, const struct field_selector *fields, struct err *err)

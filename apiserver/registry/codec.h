@@ -61,8 +61,9 @@ struct field_def {
     const char *label;                                           /* as in a selector */
     const char *path;                                            /* in the storage version */
     struct str (*value)(const struct doc *obj, struct arena *a); /* where it is more than a path */
+    bool hidden;                                                 /* for the server's own rules, not for selectors */
 };
-/* The selectable fields of a resource beyond metadata.name and metadata.namespace. */
+/* The indexed fields of a resource beyond metadata.name and metadata.namespace. */
 size_t codec_fields(const struct resource *res, const struct field_def **ret);
 /* Does the resource take this label in a field selector (metadata.* included)? */
 bool codec_field_known(const struct resource *res, struct str label);

@@ -45,6 +45,26 @@ static struct str job_successful(const struct doc *obj, struct arena *a)
     return decimal(doc_path(obj, "status.succeeded"), a);
 }
 
+/* "true", "false", or "" when it is not said. */
+static struct str automount(const struct doc *obj, struct arena *a)
+{
+    const struct doc *d = doc_get(obj, "automountServiceAccountToken");
+    (void)a;
+    return !doc_is(d, DOC_BOOL) ? STR("") : d->b ? STR("true") : STR("false");
+}
+
+static struct str pull_secrets(const struct doc *obj, struct arena *a)
+{
+    (void)a;
+    return doc_count(doc_get(obj, "imagePullSecrets")) ? STR("some") : STR("");
+}
+
+static struct str global_default(const struct doc *obj, struct arena *a)
+{
+    (void)a;
+    return doc_true(doc_get(obj, "globalDefault")) ? STR("true") : STR("false");
+}
+
 #define P(path_)                                                                                                       \
     {                                                                                                                  \
         .label = path_, .path = path_                                                                                  \
@@ -56,6 +76,10 @@ static struct str job_successful(const struct doc *obj, struct arena *a)
 #define FN(label_, fn_)                                                                                                \
     {                                                                                                                  \
         .label = label_, .value = fn_                                                                                  \
+    }
+#define HIDDEN(label_, fn_)                                                                                            \
+    {                                                                                                                  \
+        .label = label_, .value = fn_, .hidden = true                                                                  \
     }
 
 static const struct field_def PODS[] = {
@@ -70,6 +94,8 @@ static const struct field_def SERVICES[] = {P("spec.clusterIP"), P("spec.type")}
 static const struct field_def CONTROLLERS[] = {FN("status.replicas", rc_replicas)};
 static const struct field_def JOBS[] = {FN("status.successful", job_successful)};
 static const struct field_def CSRS[] = {P("spec.signerName")};
+static const struct field_def ACCOUNTS[] = {HIDDEN("automount", automount), HIDDEN("pullSecrets", pull_secrets)};
+static const struct field_def PRIORITIES[] = {HIDDEN("globalDefault", global_default)};
 static const struct field_def SLICES[] = {P("spec.driver"), P("spec.nodeName")};
 /* The two tables of events index the same stored object: same paths in the same order. */
 static const struct field_def EVENTS[] = {
@@ -114,6 +140,8 @@ static const struct {
     ROW("", "secrets", SECRETS),
     ROW("", "services", SERVICES),
     ROW("", "replicationcontrollers", CONTROLLERS),
+    ROW("", "serviceaccounts", ACCOUNTS),
+    ROW("scheduling.k8s.io", "priorityclasses", PRIORITIES),
     ROW("", "events", EVENTS),
     ROW("events.k8s.io", "events", NEW_EVENTS),
     ROW("batch", "jobs", JOBS),
@@ -139,7 +167,7 @@ bool codec_field_known(const struct resource *res, struct str label)
     const struct field_def *defs;
     size_t n = codec_fields(res, &defs);
     for (size_t i = 0; i < n; i++)
-        if (str_is(label, defs[i].label))
+        if (!defs[i].hidden && str_is(label, defs[i].label))
             return true;
     return false;
 }

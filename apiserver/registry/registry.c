@@ -79,8 +79,8 @@ int registry_get_live(struct registry *g, struct arena *a, const struct resource
     return load(res, a, o, ret, err);
 }
 
-int registry_field_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
-                        const char *field, struct str *ret, struct err *err)
+int registry_fields_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns,
+                         struct str name, const char *const *fields, size_t n, struct str *ret, struct err *err)
 {
     _cleanup_(storage_object_unrefp) struct storage_object *o = NULL;
     if (get_live(g, a, res, ns, name, &o, err) < 0)
@@ -88,20 +88,27 @@ int registry_field_live(struct registry *g, struct arena *a, const struct resour
     const struct object_index *ix = codec_index(res, o);
     if (!ix)
         return err_set(err, ERR_INTERNAL, "cannot read %s \"" STR_FMT "\"", res->name, STR_ARG(name));
-    *ret = arena_str(a, codec_field_value(res, ix, str_of(field)));
+    for (size_t i = 0; i < n; i++)
+        ret[i] = arena_str(a, codec_field_value(res, ix, str_of(fields[i])));
     return 0;
+}
+
+static int list_all(struct registry *g, const struct resource *res, struct str ns, struct storage_list *ret,
+                    struct err *err)
+{
+    _cleanup_(buf_releasep) struct buf prefix = BUF_INIT(LIMIT_URL);
+    if (!codec_key(res, g->etcd_prefix, ns, STR(""), &prefix))
+        return err_set(err, ERR_INTERNAL, "no such key");
+    const struct storage_list_options o = {.prefix = buf_str(&prefix), .at = STORAGE_ANY};
+    return storage_list(g->storage, &o, ret, err);
 }
 
 int registry_each(struct registry *g, const struct resource *res, struct str ns,
                   bool (*visit)(void *arg, const struct doc *obj), void *arg, struct err *err)
 {
-    _cleanup_(buf_releasep) struct buf prefix = BUF_INIT(LIMIT_URL);
     _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
     struct storage_list list;
-    if (!codec_key(res, g->etcd_prefix, ns, STR(""), &prefix))
-        return err_set(err, ERR_INTERNAL, "no such key");
-    struct storage_list_options o = {.prefix = buf_str(&prefix), .at = STORAGE_ANY};
-    if (storage_list(g->storage, &o, &list, err) < 0)
+    if (list_all(g, res, ns, &list, err) < 0)
         return -1;
     int result = 0;
     for (size_t i = 0; i < list.n && result == 0; i++) {
@@ -113,6 +120,21 @@ int registry_each(struct registry *g, const struct resource *res, struct str ns,
     }
     storage_list_release(&list);
     return result;
+}
+
+int registry_each_index(struct registry *g, const struct resource *res, struct str ns,
+                        bool (*visit)(void *arg, const struct object_index *ix), void *arg, struct err *err)
+{
+    struct storage_list list;
+    if (list_all(g, res, ns, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.n; i++) {
+        const struct object_index *ix = codec_index(res, list.v[i]);
+        if (ix && !visit(arg, ix))
+            break;
+    }
+    storage_list_release(&list);
+    return 0;
 }
 
 struct op registry_op(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name)

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 
 struct authorizer;
+struct object_index;
 struct admission;
 struct service_alloc;
 
@@ -38,10 +39,11 @@ const struct resource *registry_resource(const char *group, const char *name);
 /* From the cache: never blocks. ERR_NOT_FOUND as Status. */
 int registry_get(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
                  struct doc **ret, struct err *err) MUST_CHECK;
-/* The value of a selectable field ("status.phase") without decoding the object again; asks etcd when the cache does not
- * have it. The text lives in a. */
-int registry_field_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
-                        const char *field, struct str *ret, struct err *err) MUST_CHECK;
+/* The values of indexed fields ("status.phase") without decoding the object again; asks etcd when the cache does not
+ * have it. The texts live in a. */
+int registry_fields_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns,
+                         struct str name, const char *const *fields, size_t n, struct str *ret,
+                         struct err *err) MUST_CHECK;
 /* Asks etcd when the cache does not have it. */
 int registry_get_live(struct registry *g, struct arena *a, const struct resource *res, struct str ns, struct str name,
                       struct doc **ret, struct err *err) MUST_CHECK;
@@ -49,6 +51,9 @@ int registry_get_live(struct registry *g, struct arena *a, const struct resource
  * returns false to stop. */
 int registry_each(struct registry *g, const struct resource *res, struct str ns,
                   bool (*visit)(void *arg, const struct doc *obj), void *arg, struct err *err) MUST_CHECK;
+/* The same without decoding: what is indexed of each object. */
+int registry_each_index(struct registry *g, const struct resource *res, struct str ns,
+                        bool (*visit)(void *arg, const struct object_index *ix), void *arg, struct err *err) MUST_CHECK;
 /* What authentication and authorization look at. */
 struct auth_store registry_auth_store(struct registry *g);
 
