@@ -298,10 +298,22 @@ static void authenticate_on_worker(void *arg)
     identified(r);
 }
 
+/* --anonymous-auth: who shows nothing is somebody all the same. */
+static void be_anonymous(struct request *r)
+{
+    const struct str groups[] = {STR("system:unauthenticated")};
+    r->user = user_new(STR("system:anonymous"), STR(""), groups, ARRAY_LEN(groups), NULL, 0);
+    identified(r);
+}
+
 static void authenticate(struct request *r)
 {
     struct authn_request cred = credentials(r);
     struct err err = ERR_INIT;
+    if (r->server->options->anonymous_auth && !cred.has_cert && !cred.authorization.n && !bad_certificate(r)) {
+        be_anonymous(r);
+        return;
+    }
     if (bad_certificate(r) || (!cred.has_cert && !cred.authorization.n)) {
         status_unauthorized(&err);
         fail(r, &err);

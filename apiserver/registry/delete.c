@@ -193,11 +193,16 @@ int store_delete(struct op *op, struct delete_options *options, struct storage_o
         if (store_read(op, buf_str(&key), &stored, &fresh, err) < 0)
             return err->code == ERR_NOT_FOUND ? status_not_found(err, op->arena, group, resource, op->name) : -1;
         arena_defer(op->arena, (void (*)(void *))storage_object_unref, stored);
-        if (delete_once(op, options, stored, &out, ret_gone, err) == 0) {
+        int result = delete_once(op, options, stored, &out, ret_gone, err);
+        if (result == 0 && (fresh || out != stored || op->dry_run)) {
             *ret = out;
             return 0;
         }
         storage_object_unref(out);
+        if (result == 0) { /* nothing to do, says the cache: is that so? */
+            fresh = true;
+            continue;
+        }
         bool raced = (err->code == ERR_CONFLICT && !err->detail) || err->code == ERR_NOT_FOUND;
         if (fresh && err->code == ERR_NOT_FOUND)
             return status_not_found(err, op->arena, group, resource, op->name);

@@ -358,12 +358,14 @@ int store_update(struct op *op, store_transform transform, void *ctx, struct sto
         arena_defer(op->arena, (void (*)(void *))storage_object_unref, stored); /* documents look into its bytes */
         if (op->warnings)
             op->warnings->n = warnings;
-        if (update_once(op, transform, ctx, stored, &out, err) == 0) {
+        int result = update_once(op, transform, ctx, stored, &out, err);
+        bool unwritten = out == stored; /* nothing changed: which is true of the newest version only */
+        if (result == 0 && (fresh || !unwritten)) {
             *ret = out;
             return 0;
         }
         storage_object_unref(out);
-        if (!try_again(err, fresh))
+        if (result < 0 && !try_again(err, fresh))
             return word_error(op, op->name, err);
         err_clear(err);
         fresh = true;

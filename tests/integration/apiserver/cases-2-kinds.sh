@@ -159,3 +159,18 @@ case_upgrade_names() {
     is "a lease may be put into being" 201 "$(api PUT /apis/coordination.k8s.io/v1/namespaces/default/leases/new -H "$J" -d '{"metadata":{"name":"new"}}' | code)"
     k delete lease --all >/dev/null
 }
+
+case_contention() {
+    local i jobs=
+    k create cm busy >/dev/null
+    for i in $(seq 12); do
+        api PATCH /api/v1/namespaces/default/configmaps/busy -H 'content-type: application/merge-patch+json' -d "{\"data\":{\"k$i\":\"$i\"}}" >/dev/null &
+        jobs="$jobs $!"
+    done
+    wait $jobs
+    is "patches of many at once all count" 12 "$(k get cm busy -o json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)["data"]))')"
+    is "edit" "configmap/busy edited" "$(KUBE_EDITOR='sed -i s/k1:/z1:/' k edit cm busy)"
+    is "edited" 1 "$(k get cm busy -o jsonpath='{.data.z1}')"
+    is "a no-op writes nothing" "$(k get cm busy -o jsonpath='{.metadata.resourceVersion}')" "$(k label cm busy q- >/dev/null; api PATCH /api/v1/namespaces/default/configmaps/busy -H 'content-type: application/merge-patch+json' -d '{}' | body | json metadata.resourceVersion)"
+    k delete cm busy >/dev/null
+}
