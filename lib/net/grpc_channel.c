@@ -1,5 +1,6 @@
 /* The channel's thread: commands, connecting with back-off, deadlines, and the poll between them. */
 #include "base/limits.h"
+#include "base/random.h"
 #include "grpc_internal.h"
 
 #include <errno.h>
@@ -160,6 +161,17 @@ static void fail_all(struct list *calls, const struct err *err)
         grpc_call_finish(list_first(calls, struct grpc_call, link), err);
 }
 
+/* After a failed attempt: the next server, and when all have been tried, a pause. */
+static void back_off(struct grpc_channel *ch)
+{
+    ch->target_at = (ch->target_at + 1) % ch->n_targets;
+    if (ch->target_at != 0)
+        return;
+    ch->backoff_ns = MIN_OF(MAX_OF(ch->backoff_ns * 2, BACKOFF_MIN_NS), ch->backoff_max_ms * NS_PER_MS);
+    int64_t jitter = (int64_t)random_below((uint64_t)ch->backoff_ns / 4);
+    ch->next_attempt = grpc_now() + ch->backoff_ns - ch->backoff_ns / 8 + jitter;
+}
+
 static void disconnect(struct grpc_channel *ch, const struct err *why)
 {
     struct err err = ERR_INIT;
@@ -173,6 +185,8 @@ static void disconnect(struct grpc_channel *ch, const struct err *why)
     buf_clear(&ch->out);
     ch->want_write = ch->draining = ch->more_to_read = false;
     ch->last_err = err;
+    if (!ch->heard) /* it takes connections and drops them: no better than one that does not listen */
+        back_off(ch);
     fail_all(&ch->running, &err);
 }
 
@@ -211,6 +225,7 @@ static int try_connect(struct grpc_channel *ch, struct err *err)
     }
     ch->last_recv = grpc_now();
     ch->ping_sent = 0;
+    ch->heard = false;
     atomic_store(&ch->connected, true);
     return 0;
 }
@@ -221,12 +236,7 @@ static void connect_channel(struct grpc_channel *ch)
     if (try_connect(ch, &err) == 0)
         return; /* the back-off is forgotten when the server has said something: see serve */
     ch->last_err = err;
-    ch->target_at = (ch->target_at + 1) % ch->n_targets;
-    if (ch->target_at == 0 || ch->n_targets == 1) {
-        ch->backoff_ns = MIN_OF(MAX_OF(ch->backoff_ns * 2, BACKOFF_MIN_NS), ch->backoff_max_ms * NS_PER_MS);
-        ch->next_attempt =
-            grpc_now() + ch->backoff_ns - ch->backoff_ns / 8 + (int64_t)(grpc_now() % 997) * (ch->backoff_ns / 4 / 997);
-    }
+    back_off(ch);
     if (ch->fail_fast)
         fail_all(&ch->waiting, &err);
 }
@@ -261,7 +271,8 @@ static void serve(struct grpc_channel *ch, short revents)
             disconnect(ch, &err);
             return;
         }
-        ch->backoff_ns = 0;
+        if (ch->heard)
+            ch->backoff_ns = 0;
     }
     submit_waiting(ch);
     if (keepalive(ch, &err) < 0 || grpc_session_send(ch, &err) < 0) {

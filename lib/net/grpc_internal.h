@@ -112,6 +112,7 @@ struct grpc_channel {
     int64_t next_deadline; /* a lower bound; 0 = none */
     int64_t next_attempt, backoff_ns;
     int64_t last_recv, ping_sent;
+    bool heard;        /* the server has said something on this connection */
     bool want_write;   /* the socket was full */
     bool more_to_read; /* TLS may hold bytes that poll does not see */
     struct buf out;

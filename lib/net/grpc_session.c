@@ -289,6 +289,7 @@ int grpc_session_recv(struct grpc_channel *ch, struct err *err)
             return -1;
         ch->last_recv = grpc_now();
         ch->ping_sent = 0;
+        ch->heard = true;
         ssize_t used = nghttp2_session_mem_recv(ch->session, (uint8_t *)ch->recv_buf, (size_t)n);
         if (used < 0)
             return err_set(err, ERR_UNAVAILABLE, "HTTP/2: %s", nghttp2_strerror((int)used));

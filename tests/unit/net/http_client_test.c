@@ -244,6 +244,26 @@ static bool flood(struct conn *c)
     return false;
 }
 
+/* The path says which: each is an answer that no honest server gives. */
+static bool broken(struct conn *c)
+{
+    char line[128];
+    if (strstr(c->head, "/garbage"))
+        says(c, "\x16\x03\x01 this is not HTTP\r\n\r\n");
+    else if (strstr(c->head, "/cut"))
+        says(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
+    else if (strstr(c->head, "/chunk"))
+        says(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n");
+    else if (strstr(c->head, "/lengths"))
+        says(c, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab");
+    else if (strstr(c->head, "/headers"))
+        for (int i = 0; i < 2000; i++) {
+            snprintf(line, sizeof line, "%sX-Header-%d: %060d\r\n", i ? "" : "HTTP/1.1 200 OK\r\n", i, i);
+            says(c, line);
+        }
+    return false;
+}
+
 static bool upgrade(struct conn *c)
 {
     char p[256];
@@ -348,6 +368,37 @@ static void test_bounds(void **state)
     assert_int_equal(get(c, "/", &r, &err), 0);
     assert_int_equal(r.body.len, MIB);
     http_client_response_release(&r);
+    server_stop(&s);
+}
+
+static void test_broken_answers(void **state)
+{
+    static const struct {
+        const char *path;
+        enum err_code code;
+    } cases[] = {{"/garbage", ERR_UNAVAILABLE}, {"/cut", ERR_UNAVAILABLE},   {"/chunk", ERR_UNAVAILABLE},
+                 {"/lengths", ERR_UNAVAILABLE}, {"/headers", ERR_TOO_LARGE}, {"/nothing", ERR_UNAVAILABLE}};
+    struct server s;
+    server_start(&s, broken, NULL);
+    _cleanup_(http_client_freep) struct http_client *c = client_of(&s, (struct http_client_options){0});
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err err = ERR_INIT;
+        struct http_client_response r;
+        struct http_client_stream *st = NULL;
+        _cleanup_(buf_releasep) struct buf out = BUF_INIT(1000);
+        struct http_client_request q = {.path = cases[i].path};
+        int rc = get(c, cases[i].path, &r, &err);
+        http_client_response_release(&r);
+        if (rc == 0 || err.code != cases[i].code)
+            fail_msg("%s: %s: %s", cases[i].path, err_name(err.code), err.msg);
+        err_clear(&err); /* the same as a stream: when it opens at all, its end is an error */
+        rc = http_client_stream_open(c, &q, &st, &err);
+        while (rc == 0 && (rc = http_client_stream_read(st, 5000, &out, &err)) == 1)
+            rc = 0;
+        assert_int_equal(rc, -1);
+        assert_int_equal(err.code, cases[i].code);
+        http_client_stream_free(st);
+    }
     server_stop(&s);
 }
 
@@ -645,6 +696,7 @@ int main(void)
         cmocka_unit_test(test_requests_share_a_connection),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_broken_answers),
         cmocka_unit_test(test_timeout_and_no_server),
         cmocka_unit_test(test_dead_connection_in_the_pool),
         cmocka_unit_test(test_redirects),
