@@ -5,6 +5,7 @@
 #include "controllers/gc/kinds.h"
 
 #define RETRY_MIN_NS NS_PER_S
+#define RETRY_MAX_NS (30 * NS_PER_S)
 #define FINALIZER "kubernetes"
 
 struct ns_controller {
@@ -184,12 +185,19 @@ static bool is_ours(const struct kube_object *o)
     return false;
 }
 
+/* Soon at first; seldom when somebody's finalizer has held it for long. Half the time that pods may take, at most. */
+static int64_t next_look(const struct rest *rest, int64_t age)
+{
+    int64_t patience = MAX_OF(RETRY_MIN_NS, MIN_OF(age / 4, RETRY_MAX_NS));
+    return MAX_OF(patience, MIN_OF(rest->wait_s * NS_PER_S / 2, RETRY_MAX_NS / 2));
+}
+
 static int end_namespace(struct ns_controller *c, const struct kube_object *o, struct rest *rest, struct err *err)
 {
     empty_namespace(c, o->meta->name, rest);
     if (!rest->any)
         return finalize(c, o, err);
-    workqueue_add_after(c->base.queue, o->key, MAX_OF(MIN_OF(rest->wait_s / 2, 15) * NS_PER_S, RETRY_MIN_NS));
+    workqueue_add_after(c->base.queue, o->key, next_look(rest, now_wall() - time_ns(o->meta->deletiontimestamp)));
     return write_conditions(c, o, rest, err);
 }
 

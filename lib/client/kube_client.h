@@ -35,6 +35,8 @@ int kube_client_new(const struct kubeconfig *config, const struct kube_client_op
 int kube_client_new_account(const struct kubeconfig *config, const struct kube_client_options *o,
                             struct kube_client *parent, const char *ns, const char *account, struct kube_client **ret,
                             struct err *err) MUST_CHECK;
+/* The same connections and credentials with another time limit for a request. parent must outlive it. */
+struct kube_client *kube_client_with_timeout(struct kube_client *parent, int64_t timeout_ns);
 struct kube_client *kube_client_free(struct kube_client *c); /* no request may be running; returns NULL, accepts NULL */
 static inline void kube_client_freep(struct kube_client **c)
 {

@@ -16,6 +16,7 @@ struct election {
     char *identity;
     struct kube_object *seen; /* the Lease as last read or written */
     int64_t seen_at;          /* mono: when its record was new to us */
+    int64_t renewed_at;       /* mono: when the last successful try began */
     bool leads;
 };
 
@@ -165,6 +166,8 @@ static int try_once(struct election *e, struct err *err)
 
     if (e->leads && write_record(e, e->identity, err) == 0)
         return 0;
+    if (err->code == ERR_UNAVAILABLE || err->code == ERR_TIMEOUT)
+        return -1; /* another request would only use up the time that is left */
     err_clear(err);
     if (kube_get(e->client, &kube_leases, e->o.ns, e->o.name, &got, err) == 0) {
         observe(e, got);
@@ -216,17 +219,17 @@ static int acquire(struct election *e, struct stop *stop)
 /* Renews until it fails for too long (-1) or the stop comes (0). */
 static int renew(struct election *e, struct stop *stop, struct err *err)
 {
-    int64_t last = clock_mono(&clock_system);
-
+    e->renewed_at = clock_mono(&clock_system);
     while (!stop_wait(stop, e->o.retry_period_ns)) {
         struct err why = ERR_INIT;
+        int64_t begin = clock_mono(&clock_system);
         if (try_once(e, &why) == 0) {
-            last = clock_mono(&clock_system);
+            e->renewed_at = begin;
             continue;
         }
         log_warn("cannot renew leadership", LOG_S("lease", e->o.name), LOG_ERR(&why));
         bool taken = why.code == ERR_CONFLICT && strcmp(kstr(spec_of(e->seen)->holderidentity), e->identity) != 0;
-        if (taken || clock_mono(&clock_system) - last > e->o.renew_deadline_ns)
+        if (taken || clock_mono(&clock_system) - e->renewed_at > e->o.renew_deadline_ns)
             return err_set(err, ERR_TIMEOUT, "leadership lost: %s", why.msg);
     }
     return 0;
@@ -245,6 +248,18 @@ static void *run_lead(void *arg)
     return NULL;
 }
 
+/* Somebody else may lead soon: what does not end by then is ended. */
+static void join_or_die(pthread_t t, int64_t within_ns)
+{
+    int64_t until = clock_wall(&clock_system) + MAX_OF(within_ns, 0);
+    struct timespec ts = {until / NS_PER_S, until % NS_PER_S};
+
+    if (pthread_timedjoin_np(t, NULL, &ts) == 0)
+        return;
+    log_error("leadership is lost and the work does not end: ending the process");
+    _exit(1);
+}
+
 static int lead_and_renew(struct election *e, struct stop *stop, void (*lead)(void *, struct stop *), void *ctx,
                           struct err *err)
 {
@@ -258,12 +273,13 @@ static int lead_and_renew(struct election *e, struct stop *stop, void (*lead)(vo
         abort();
     int r = renew(e, stop, err);
     stop_request(l.lost);
-    if (r == 0) /* a graceful end: first all work ends, then the next candidate may begin */
+    if (r < 0) {
+        join_or_die(t, e->renewed_at + e->o.lease_duration_ns - clock_mono(&clock_system));
+    } else { /* a graceful end: first all work ends, then the next candidate may begin */
         pthread_join(t, NULL);
-    if (r == 0 && write_record(e, "", &ignored) < 0)
-        log_debug("cannot release the lease", LOG_ERR(&ignored));
-    if (r < 0)
-        pthread_join(t, NULL);
+        if (write_record(e, "", &ignored) < 0)
+            log_debug("cannot release the lease", LOG_ERR(&ignored));
+    }
     stop_free(l.lost);
     return r;
 }
@@ -271,16 +287,18 @@ static int lead_and_renew(struct election *e, struct stop *stop, void (*lead)(vo
 int leader_run(struct kube_client *c, const struct leader_options *o, struct stop *stop,
                void (*lead)(void *, struct stop *), void *ctx, struct err *err)
 {
-    struct election e = {.client = c, .o = *o};
+    struct election e = {.o = *o};
     int r = 0;
 
     e.o.lease_duration_ns = o->lease_duration_ns ? o->lease_duration_ns : 15 * NS_PER_S;
     e.o.renew_deadline_ns = o->renew_deadline_ns ? o->renew_deadline_ns : 10 * NS_PER_S;
     e.o.retry_period_ns = o->retry_period_ns ? o->retry_period_ns : 2 * NS_PER_S;
+    e.client = kube_client_with_timeout(c, e.o.renew_deadline_ns / 2); /* two tries fit in before the lease ends */
     e.identity = o->identity ? xstrdup(o->identity) : make_identity();
     if (acquire(&e, stop) == 0)
         r = lead_and_renew(&e, stop, lead, ctx, err);
     kube_object_unref(e.seen);
+    kube_client_free(e.client);
     free(e.identity);
     return r;
 }

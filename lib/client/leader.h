@@ -21,7 +21,8 @@ struct leader_options {
 };
 
 /* Waits until it leads, then runs lead(ctx, lost) on a thread of its own while it renews on the calling one. `lost` is
- * requested when leadership is lost or `stop` was; lead must then return soon. Returns 0 when stop came (the Lease is
+ * requested when leadership is lost or `stop` was; lead must then return soon: when leadership was lost and it has not
+ * returned by the time at which another may lead, the process is ended. Returns 0 when stop came (the Lease is
  * released if it was held), -1 with ERR_TIMEOUT when leadership was lost: the program should exit, as upstream's do. */
 int leader_run(struct kube_client *c, const struct leader_options *o, struct stop *stop,
                void (*lead)(void *ctx, struct stop *lost), void *ctx, struct err *err) MUST_CHECK;

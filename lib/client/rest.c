@@ -17,6 +17,7 @@
 #define TOKEN_CHECK_NS (60 * NS_PER_S)
 
 struct kube_client {
+    struct kube_client *view_of; /* all but the time limit is that one's; NULL = a client of its own */
     struct http_client *http;
     int timeout_ms;
     char *token_file;
@@ -80,7 +81,8 @@ struct kube_client *kube_client_free(struct kube_client *c)
 {
     if (!c)
         return NULL;
-    http_client_free(c->http);
+    if (!c->view_of)
+        http_client_free(c->http);
     free(c->token_file);
     free(c->account_ns);
     free(c->account);
@@ -170,8 +172,20 @@ static void check_token_file(struct kube_client *c, int64_t now)
     (void)!read_token(c, &ignored);
 }
 
+struct kube_client *kube_client_with_timeout(struct kube_client *parent, int64_t timeout_ns)
+{
+    struct kube_client *c = xcalloc(1, sizeof(*c));
+
+    pthread_mutex_init(&c->lock, NULL);
+    c->view_of = parent;
+    c->timeout_ms = (int)(timeout_ns / NS_PER_MS);
+    return c;
+}
+
 struct http_client *rest_http(struct kube_client *c)
 {
+    if (c->view_of)
+        return rest_http(c->view_of);
     if (!c->token_file && !c->parent)
         return c->http;
     pthread_mutex_lock(&c->lock);
