@@ -134,14 +134,15 @@ int image_name_normalize(struct buf *out, struct str image, struct err *err)
                            STR_ARG(image), STR_ARG(p.path));
         return err_set(err, ERR_INVALID, INVALID, STR_ARG(image), "invalid reference format");
     }
-    if (p.path.n + p.host.n > NAME_MAX_LEN)
-        return err_set(err, ERR_INVALID, INVALID, STR_ARG(image),
-                       "repository name must not be more than 255 characters");
     if (!p.host.n || str_is(p.host, "index.docker.io"))
         p.host = STR("docker.io");
+    bool official = str_is(p.host, "docker.io") && !memchr(p.path.p, '/', p.path.n);
+    if (p.host.n + 1 + (official ? strlen("library/") : 0) + p.path.n > NAME_MAX_LEN)
+        return err_set(err, ERR_INVALID, INVALID, STR_ARG(image),
+                       "repository name must not be more than 255 characters");
     buf_str_add(out, p.host);
     buf_putc(out, '/');
-    if (str_is(p.host, "docker.io") && !memchr(p.path.p, '/', p.path.n))
+    if (official)
         buf_puts(out, "library/");
     buf_str_add(out, p.path);
     if (p.tag.n)

@@ -31,9 +31,14 @@ static const char *copy(struct arena *a, const char *s)
         _v;                                                                                                            \
     })
 
+/* Written by us; what another has written simply does not match. */
 static uint64_t parse_hex(const char *s)
 {
-    return s[0] ? strtoull(s, NULL, 16) : 0; /* written by us; anything else simply does not match */
+    static const char digits[] = "0123456789abcdef";
+    uint64_t v = 0;
+    for (; *s && strchr(digits, *s); s++)
+        v = v << 4 | (uint64_t)(strchr(digits, *s) - digits);
+    return v;
 }
 
 static int load_container(struct runtime *rt, struct arena *a, const Cri__Container *c, struct runtime_container *out,
