@@ -145,10 +145,29 @@ void test_apiserver_kill(struct test_apiserver *a)
     a->pid = 0;
 }
 
+/* Built with a sanitizer the apiserver tells what it finds in its log: that fails the test. */
+static void check_log(const struct test_apiserver *a)
+{
+    char path[96];
+    struct err err = ERR_INIT;
+    _cleanup_(buf_releasep) struct buf log = BUF_INIT(64 * MIB);
+    snprintf(path, sizeof path, "%s/log", a->dir);
+    if (file_read(path, &log, &err) < 0)
+        die(err.msg);
+    const char *found = log.len ? strstr(log.data, "Sanitizer") : NULL;
+    if (!found && log.len)
+        found = strstr(log.data, "runtime error:");
+    if (found) {
+        fprintf(stderr, "%.6000s\n", found);
+        die("a sanitizer found something in the apiserver");
+    }
+}
+
 void test_apiserver_stop(struct test_apiserver *a)
 {
     struct err err = ERR_INIT;
     test_apiserver_kill(a);
+    check_log(a);
     test_etcd_stop(&a->etcd);
     if (strncmp(a->dir, "/tmp/coracle-test-apiserver-", 28) == 0 && file_remove_tree(a->dir, &err) < 0)
         fprintf(stderr, "test apiserver: %s\n", err.msg);
