@@ -100,6 +100,6 @@ static inline int64_t now_wall(void)
 /* The rows. */
 extern const struct controller_def replicaset_controller, deployment_controller, endpoints_controller,
     endpointslice_controller, serviceaccount_controller, root_ca_controller, namespace_controller, garbage_collector,
-    node_lifecycle_controller, taint_eviction_controller, pod_gc_controller;
+    node_lifecycle_controller, taint_eviction_controller, pod_gc_controller, clusterrole_aggregation_controller;
 
 #endif

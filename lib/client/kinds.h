@@ -42,7 +42,9 @@
     X(priority_classes, priority_class, "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", false,          \
       Schedulingv1__PriorityClass, schedulingv1__priority_class)                                                       \
     X(runtime_classes, runtime_class, "node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", false,                    \
-      Nodev1__RuntimeClass, nodev1__runtime_class)
+      Nodev1__RuntimeClass, nodev1__runtime_class)                                                                     \
+    X(cluster_roles, cluster_role, "rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", false,            \
+      Rbacv1__ClusterRole, rbacv1__cluster_role)
 
 /* Typed accessors: abort when the object is of another kind. */
 #define X(plural, singular, group, version, resource, kind, namespaced, Type, prefix)                                  \

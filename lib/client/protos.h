@@ -12,6 +12,7 @@
 #include "k8s/meta/v1.pb-c.h"
 #include "k8s/node/v1.pb-c.h"
 #include "k8s/policy/v1.pb-c.h"
+#include "k8s/rbac/v1.pb-c.h"
 #include "k8s/scheduling/v1.pb-c.h"
 
 #endif

@@ -200,6 +200,19 @@ expect 'one that tolerates it stays' '^$' kubectl get pod long -o jsonpath='{.me
 hollow n2 --bind=false
 soon 'back again, without taints' '^$' kubectl get node n2 -o jsonpath='{.spec.taints[*].key}'
 
+echo '== aggregated cluster roles'
+soon 'edit holds what it aggregates' 'deployments' kubectl get clusterrole edit -o jsonpath='{.rules[*].resources}'
+kubectl apply -f - >/dev/null <<'END'
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: crontabs, labels: {rbac.authorization.k8s.io/aggregate-to-view: "true"}}
+rules: [{verbs: [get], apiGroups: [example.com], resources: [crontabs]}]
+END
+soon 'a new role comes in' 'crontabs' kubectl get clusterrole view -o jsonpath='{.rules[*].resources}'
+soon 'and on through view, edit and admin' 'crontabs' kubectl get clusterrole admin -o jsonpath='{.rules[*].resources}'
+kubectl delete clusterrole crontabs >/dev/null
+soon 'and goes again' '^0$' bash -c "kubectl get clusterrole admin -o jsonpath='{.rules[*].resources}' | grep -c crontabs"
+
 if [ $failed -gt 0 ]; then
     grep -v ' info ' "$work/manager.log" | tail -n 20
     echo "$failed failed"
