@@ -42,7 +42,7 @@ struct log_stream {
     struct log_reader *reader;
     char *uid, *id;
     bool follow;
-    int wd_file, wd_dir;
+    int wd;          /* of the log's folder: the file itself is another one after a rotation */
     bool check;      /* ask the runtime whether the container has ended; under the lock */
     bool ended;      /* atomic */
     bool last_round; /* it had ended before the last read */
@@ -64,9 +64,9 @@ static bool container_ended(struct log_watcher *w, const char *uid, const char *
 static void on_event(struct log_watcher *w, const struct inotify_event *e)
 {
     list_foreach (&w->followers, struct log_stream, s, link) {
-        if (e->wd != s->wd_file && e->wd != s->wd_dir)
+        if (e->wd != s->wd)
             continue;
-        if (e->mask & (IN_CLOSE_WRITE | IN_IGNORED | IN_MOVE_SELF | IN_CREATE))
+        if (e->mask & (IN_CLOSE_WRITE | IN_IGNORED))
             s->check = true;
         http_response_wake(s->r);
     }
@@ -207,7 +207,7 @@ struct log_watcher *log_watcher_free(struct log_watcher *w)
 static bool wd_in_use(const struct log_watcher *w, int wd)
 {
     list_foreach ((struct list *)&w->followers, struct log_stream, s, link) {
-        if (s->wd_file == wd || s->wd_dir == wd)
+        if (s->wd == wd)
             return true;
     }
     return false;
@@ -219,10 +219,8 @@ static void unfollow(struct log_stream *s)
     pthread_mutex_lock(&w->lock);
     list_remove(&s->link);
     w->n_followers--;
-    if (s->wd_file >= 0 && !wd_in_use(w, s->wd_file))
-        inotify_rm_watch(w->inotify, s->wd_file);
-    if (s->wd_dir >= 0 && !wd_in_use(w, s->wd_dir))
-        inotify_rm_watch(w->inotify, s->wd_dir);
+    if (s->wd >= 0 && !wd_in_use(w, s->wd))
+        inotify_rm_watch(w->inotify, s->wd);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -234,8 +232,7 @@ static bool follow(struct log_stream *s, const char *path)
     pthread_mutex_lock(&w->lock);
     bool room = w->n_followers < FOLLOWERS_MAX;
     if (room) {
-        s->wd_file = inotify_add_watch(w->inotify, path, IN_MODIFY | IN_CLOSE_WRITE | IN_MOVE_SELF);
-        s->wd_dir = inotify_add_watch(w->inotify, dir, IN_CREATE);
+        s->wd = inotify_add_watch(w->inotify, dir, IN_MODIFY | IN_CLOSE_WRITE | IN_CREATE);
         list_push(&w->followers, &s->link);
         w->n_followers++;
     }
@@ -408,7 +405,7 @@ void handle_logs(struct call *c)
     s->r = http_request_ref(c->r);
     s->uid = xstrdup(p->uid);
     s->id = xstrdup(r->id);
-    s->wd_file = s->wd_dir = -1;
+    s->wd = -1;
     list_init(&s->link);
     if (log_reader_open(r->log_path, &o, &s->reader, &err) < 0) {
         call_error(c, &err);

@@ -43,6 +43,7 @@ struct pod_worker {
     /* under the lock */
     struct kube_object *pod;
     bool dirty, api_gone, stopping;
+    bool pod_changed; /* volumes may show what has changed */
     char *exited[EXITED_MAX];
     size_t n_exited;
     struct image_pull *pull;
@@ -64,7 +65,6 @@ struct pod_worker {
     bool deleted;    /* the API object's deletion has been asked for */
     bool finished;   /* the thread may end */
     const char *failed_reason, *failed_message;
-    int64_t seen_generation;
 };
 
 struct waiting {

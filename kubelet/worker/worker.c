@@ -116,6 +116,7 @@ void pod_worker_update(struct pod_worker *w, struct kube_object *pod)
     pthread_mutex_lock(&w->lock);
     kube_object_unref(w->pod);
     w->pod = kube_object_ref(pod);
+    w->pod_changed = true;
     tell(w);
     pthread_mutex_unlock(&w->lock);
 }
@@ -683,6 +684,9 @@ static void do_round(struct pod_worker *w)
     kube_object_unref(w->object);
     w->object = w->pod ? kube_object_ref(w->pod) : NULL;
     bool gone = w->api_gone;
+    if (w->pod_changed && w->volumes_at)
+        w->volumes_at = 1; /* long ago: due */
+    w->pod_changed = false;
     pthread_mutex_unlock(&w->lock);
     w->wake_at = 0;
     if (worker_load(w, &err) < 0) {
