@@ -1,7 +1,10 @@
 # cluster: --nodes 1
 # Deletion with every cascade.
 
-dep() { k create deployment "$1" --image=coracle.local/busybox:1 --replicas=2 -- sleep 3600 >/dev/null && k rollout status deployment/"$1" --timeout=60s >/dev/null; }
+dep() { # a process that ends at once when asked
+    k create deployment "$1" --image=coracle.local/busybox:1 --replicas=2 -- sh -c 'trap "exit 0" TERM; while :; do sleep 0.2; done' >/dev/null
+    k rollout status deployment/"$1" --timeout=60s >/dev/null
+}
 none() { [ -z "$(kubectl get "$@" -o name 2>/dev/null)" ]; }
 
 dep back
