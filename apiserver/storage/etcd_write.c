@@ -1,6 +1,7 @@
 /*
  * Writes: one Txn each, comparing mod_revision. When the connection breaks the outcome is unknown; sending the same Txn
- * again is safe, because it compares: if our write had happened the second one fails, and finds our own bytes there.
+ * again is safe, because it compares: if our write had happened the second one fails, and finds our own bytes there
+ * (or, after a delete, nothing).
  */
 #include "etcd_store.h"
 
@@ -56,7 +57,7 @@ static int attempt(struct write *w, Etcdserverpb__TxnResponse **ret, struct err 
             return 0;
         if (err->code == ERR_NOT_FOUND && lease)
             lease_pool_forget(&w->s->leases, lease); /* etcd has lost it, the Txn did nothing */
-        else if (err->code == ERR_UNAVAILABLE && !w->remove)
+        else if (err->code == ERR_UNAVAILABLE)
             w->unsure = true;
         else
             return -1;
@@ -121,14 +122,34 @@ int etcd_store_update(struct storage *s, struct str key, int64_t expect, struct 
     return 0;
 }
 
+/* The key is gone, and an earlier attempt of ours may have done it. Whether it was us or somebody else: what was to be
+ * deleted does not exist any more. The answer shows the version that was named. */
+static int gone_anyway(const struct write *w, int64_t revision, struct storage_object **ret, struct err *err)
+{
+    Etcdserverpb__RangeRequest req = ETCDSERVERPB__RANGE_REQUEST__INIT;
+    _cleanup_(etcd_range_freep) Etcdserverpb__RangeResponse *r = NULL;
+    req.key = etcd_bytes(w->key);
+    req.revision = w->expect;
+    if (etcd_range(&w->s->etcd, &req, etcd_deadline(&w->s->etcd), &r, err) < 0 || r->n_kvs == 0)
+        return storage_err_not_found(err, w->key);
+    if (ret) {
+        _cleanup_(storage_object_unrefp) struct storage_object *last = etcd_object(r->kvs[0]);
+        *ret = storage_object_at(last, revision);
+    }
+    return 0;
+}
+
 int etcd_store_remove(struct storage *s, struct str key, int64_t expect, struct storage_object **ret, struct err *err)
 {
     struct write w = {.s = etcd_store_of(s), .key = key, .expect = expect, .remove = true};
     _cleanup_(etcd_txn_freep) Etcdserverpb__TxnResponse *r = NULL;
     if (attempt(&w, &r, err) < 0)
         return -1;
+    const Mvccpb__KeyValue *kv = found(r);
+    if (!r->succeeded && !kv && w.unsure)
+        return gone_anyway(&w, r->header->revision, ret, err);
     if (!r->succeeded)
-        return refused(&w, found(r), ret, err);
+        return refused(&w, kv, ret, err);
     const Etcdserverpb__DeleteRangeResponse *d = r->n_responses ? r->responses[0]->response_delete_range : NULL;
     if (!d || d->n_prev_kvs == 0)
         return storage_err_not_found(err, key);
