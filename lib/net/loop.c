@@ -20,6 +20,7 @@ struct loop {
     struct epoll_event events[EVENTS_A_TURN];
     int n_events, event_at;
     struct vec(struct loop_timer *) heap;
+    bool in_timers;
     struct list hooks;
 
     bool running;
@@ -80,19 +81,21 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t delay_ns)
 {
     loop_timer_cancel(l, t);
     t->at = clock_mono(l->clock) + MAX_OF(delay_ns, 0);
+    if (l->in_timers) /* what a timer arms is for the next turn, or a delay of 0 would hold the loop */
+        t->at = MAX_OF(t->at, l->now + 1);
     vec_push(&l->heap, t);
     heap_up(l, l->heap.n - 1, t);
 }
 
 static void run_timers(struct loop *l)
 {
-    /* What a callback arms anew is for the next turn, or a timer of delay 0 would hold the loop. */
-    int64_t until = l->now;
-    while (l->heap.n && l->heap.v[0]->at <= until) {
+    l->in_timers = true;
+    while (l->heap.n && l->heap.v[0]->at <= l->now) {
         struct loop_timer *t = l->heap.v[0];
         loop_timer_cancel(l, t);
         t->fn(t);
     }
+    l->in_timers = false;
 }
 
 /* --- descriptors --- */
