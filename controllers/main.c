@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "client/leader.h"
 #include "controllers/run.h"
+#include "net/health_server.h"
 
 #include <malloc.h>
 
@@ -32,6 +33,9 @@ static struct controllers_options arg = {
 };
 static const char *arg_logging = "text";
 static int64_t arg_v;
+static const char *arg_address = "0.0.0.0", *arg_cert_file, *arg_key_file;
+static int64_t arg_port = -1;
+#define DEFAULT_PORT 10257
 
 /* Flags of upstream's program that mean nothing here: taken, so that its command lines work. */
 static struct {
@@ -65,6 +69,10 @@ static const struct flag table[] = {
     {FLAG_BOOL, "use-service-account-credentials", &arg.use_service_account_credentials, NULL,
      "each controller acts as its own service account", 0, 0},
     {FLAG_STRING, "logging-format", &arg_logging, "FORMAT", "text or json", 0, 0},
+    {FLAG_STRING, "bind-address", &arg_address, "IP", "where /healthz and /metrics are served (default 0.0.0.0)", 0, 0},
+    {FLAG_INT, "secure-port", &arg_port, "PORT", "their port; 0: not at all (default 10257, if it is free)", -1, 65535},
+    {FLAG_STRING, "tls-cert-file", &arg_cert_file, "FILE", "their certificate; default: one made at the start", 0, 0},
+    {FLAG_STRING, "tls-private-key-file", &arg_key_file, "FILE", "its key", 0, 0},
     {FLAG_INT, "v", &arg_v, "N", "4 and above: debug lines too", 0, 10},
     {FLAG_SECTION, "Leader election", NULL, NULL, NULL, 0, 0},
     {FLAG_BOOL, "leader-elect", &arg.leader_elect, NULL, "work only while holding the lease (default true)", 0, 0},
@@ -99,7 +107,6 @@ static const struct flag table[] = {
     {FLAG_BOOL, "allocate-node-cidrs", &unused.allocate_cidrs, NULL, "pod networks are the nodes' own matter", 0, 0},
     IGNORED_TEXT("authentication-kubeconfig"),
     IGNORED_TEXT("authorization-kubeconfig"),
-    IGNORED_TEXT("bind-address"),
     IGNORED_TEXT("cert-dir"),
     IGNORED_TEXT("client-ca-file"),
     IGNORED_TEXT("cloud-provider"),
@@ -116,10 +123,7 @@ static const struct flag table[] = {
     IGNORED_TEXT("node-cidr-mask-size"),
     IGNORED_BOOL("profiling"),
     IGNORED_TEXT("requestheader-client-ca-file"),
-    IGNORED_TEXT("secure-port"),
     IGNORED_TEXT("service-cluster-ip-range"),
-    IGNORED_TEXT("tls-cert-file"),
-    IGNORED_TEXT("tls-private-key-file"),
 };
 
 static const struct flags flags = {.program = "controller-manager",
@@ -133,8 +137,34 @@ static void lead(void *ctx, struct stop *lost)
     controllers_run(ctx, lost);
 }
 
+static void metrics(void *user, struct buf *out)
+{
+    controllers_metrics(user, out);
+}
+
+static int serve_health(struct controllers_run *r, struct health_server **ret, struct err *err)
+{
+    const struct health_server_options o = {.name = "controller-manager",
+                                            .address = arg_address,
+                                            .port = (uint16_t)(arg_port < 0 ? DEFAULT_PORT : arg_port),
+                                            .cert_file = arg_cert_file,
+                                            .key_file = arg_key_file,
+                                            .metrics = metrics,
+                                            .user = r};
+
+    if (arg_port == 0 || health_server_start(&o, ret, err) == 0)
+        return 0;
+    if (arg_port > 0)
+        return err_wrap(err, "--secure-port");
+    log_warn("not serving health and metrics", LOG_ERR(err)); /* another one of this host has the port */
+    err_clear(err);
+    return 0;
+}
+
 static int run(struct stop *stop, struct err *err)
 {
+    struct controllers_run r = {.options = &arg, .lock = PTHREAD_MUTEX_INITIALIZER};
+    _cleanup_(health_server_freep) struct health_server *health = NULL;
     _cleanup_(kubeconfig_freep) struct kubeconfig *config = NULL;
     _cleanup_(kube_client_freep) struct kube_client *client = NULL;
     _cleanup_(buf_releasep) struct buf ca = BUF_INIT(LIMIT_SMALL_FILE);
@@ -147,7 +177,11 @@ static int run(struct stop *stop, struct err *err)
     }
     if (kubeconfig_load(arg.kubeconfig, NULL, &config, err) < 0 || kube_client_new(config, &co, &client, err) < 0)
         return -1;
-    struct controllers_run r = {&arg, config, co.user_agent, client};
+    r.config = config;
+    r.user_agent = co.user_agent;
+    r.client = client;
+    if (serve_health(&r, &health, err) < 0)
+        return -1;
     if (!arg.leader_elect) {
         controllers_run(&r, stop);
         return 0;

@@ -5,7 +5,7 @@
 #define CONTROLLERS_MAX 32
 
 struct running {
-    const struct controllers_run *r;
+    struct controllers_run *r;
     struct informer_factory *informers;
     struct stop *stop;
     struct controller *controllers[CONTROLLERS_MAX];
@@ -35,7 +35,49 @@ static void make_one(struct running *s, const struct controller_def *def)
     s->n++;
 }
 
-void controllers_run(const struct controllers_run *r, struct stop *stop)
+static void set_running(struct controllers_run *r, struct running *s)
+{
+    pthread_mutex_lock(&r->lock);
+    r->running = s;
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void put_metric(struct buf *out, const char *name, const char *type, const char *help,
+                       const struct workqueue_numbers *n, size_t count,
+                       uint64_t (*value)(const struct workqueue_numbers *))
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "%s{name=\"%s\"} %llu\n", name, n[i].name, (unsigned long long)value(&n[i]));
+}
+
+/* clang-format off */
+static uint64_t depth(const struct workqueue_numbers *n) { return n->depth; }
+static uint64_t adds(const struct workqueue_numbers *n) { return n->adds; }
+static uint64_t retries(const struct workqueue_numbers *n) { return n->retries; }
+/* clang-format on */
+
+void controllers_metrics(struct controllers_run *r, struct buf *out)
+{
+    struct workqueue_numbers n[CONTROLLERS_MAX];
+    size_t count = 0;
+
+    pthread_mutex_lock(&r->lock);
+    bool leads = r->running != NULL;
+    for (size_t i = 0; leads && i < r->running->n; i++)
+        if (r->running->controllers[i])
+            n[count++] = workqueue_numbers(r->running->controllers[i]->queue);
+    pthread_mutex_unlock(&r->lock);
+    buf_printf(out,
+               "# HELP leader_election_master_status Whether this process leads.\n"
+               "# TYPE leader_election_master_status gauge\nleader_election_master_status{name=\"%s\"} %d\n",
+               r->options->lease_name, leads);
+    put_metric(out, "workqueue_depth", "gauge", "Keys that wait.", n, count, depth);
+    put_metric(out, "workqueue_adds_total", "counter", "Keys added.", n, count, adds);
+    put_metric(out, "workqueue_retries_total", "counter", "Keys that came back after a failure.", n, count, retries);
+}
+
+void controllers_run(struct controllers_run *r, struct stop *stop)
 {
     struct running s = {.r = r, .stop = stop, .informers = informer_factory_new(r->client, stop)};
 
@@ -48,7 +90,9 @@ void controllers_run(const struct controllers_run *r, struct stop *stop)
             if (s.controllers[i])
                 controller_start(s.controllers[i]);
         log_info("controllers run", LOG_I("n", s.n));
+        set_running(r, &s);
         stop_wait(stop, -1);
+        set_running(r, NULL);
     }
     for (size_t i = 0; i < s.n; i++)
         if (s.controllers[i])

@@ -3,6 +3,7 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "client/leader.h"
+#include "net/health_server.h"
 #include "scheduler/health.h"
 #include "scheduler/scheduler.h"
 
@@ -107,15 +108,22 @@ static void lead(void *ctx, struct stop *lost)
         log_error("the scheduling loop has ended", LOG_ERR(&err));
 }
 
-static int serve_health(struct program *p, struct health **ret, struct err *err)
+static void metrics(void *user, struct buf *out)
 {
-    const struct health_options o = {.address = arg.bind_address,
-                                     .port = (uint16_t)(arg.secure_port < 0 ? DEFAULT_PORT : arg.secure_port),
-                                     .cert_file = arg.cert_file,
-                                     .key_file = arg.key_file,
-                                     .counters = &p->counters};
+    health_metrics(user, out);
+}
 
-    if (arg.secure_port == 0 || health_start(&o, ret, err) == 0)
+static int serve_health(struct program *p, struct health_server **ret, struct err *err)
+{
+    const struct health_server_options o = {.name = "scheduler",
+                                            .address = arg.bind_address,
+                                            .port = (uint16_t)(arg.secure_port < 0 ? DEFAULT_PORT : arg.secure_port),
+                                            .cert_file = arg.cert_file,
+                                            .key_file = arg.key_file,
+                                            .metrics = metrics,
+                                            .user = &p->counters};
+
+    if (arg.secure_port == 0 || health_server_start(&o, ret, err) == 0)
         return 0;
     if (arg.secure_port > 0)
         return err_wrap(err, "--secure-port");
@@ -127,9 +135,9 @@ static int run(struct stop *stop, struct err *err)
 {
     _cleanup_(kubeconfig_freep) struct kubeconfig *config = NULL;
     _cleanup_(kube_client_freep) struct kube_client *client = NULL;
-    _cleanup_(health_freep) struct health *health = NULL;
-    const struct kube_client_options co = {.user_agent = "scheduler/" CORACLE_VERSION};
     struct program p = {0};
+    _cleanup_(health_server_freep) struct health_server *health = NULL;
+    const struct kube_client_options co = {.user_agent = "scheduler/" CORACLE_VERSION};
 
     if (kubeconfig_load(arg.kubeconfig, NULL, &config, err) < 0 || kube_client_new(config, &co, &client, err) < 0)
         return -1;

@@ -27,6 +27,7 @@ struct workqueue {
     struct item **heap; /* min-heap by due */
     size_t n_heap, cap_heap;
     bool shut;
+    uint64_t adds, retries;
 };
 
 static int64_t now_of(const struct workqueue *q)
@@ -124,6 +125,7 @@ static void make_ready(struct workqueue *q, struct item *it)
     if (it->dirty)
         return;
     it->dirty = true;
+    q->adds++;
     if (it->processing) /* queued when the worker is done with it */
         return;
     list_push(&q->ready, &it->ready);
@@ -220,6 +222,7 @@ void workqueue_add_rate_limited(struct workqueue *q, struct str key)
         struct item *it = item_of(q, key);
         add_after(q, it, backoff(q, it->failures));
         it->failures++;
+        q->retries++;
     }
     pthread_mutex_unlock(&q->lock);
 }
@@ -248,6 +251,14 @@ size_t workqueue_len(struct workqueue *q)
 {
     pthread_mutex_lock(&q->lock);
     size_t n = q->n_ready;
+    pthread_mutex_unlock(&q->lock);
+    return n;
+}
+
+struct workqueue_numbers workqueue_numbers(struct workqueue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    struct workqueue_numbers n = {q->o.name, q->n_ready, q->n_heap, q->adds, q->retries};
     pthread_mutex_unlock(&q->lock);
     return n;
 }
@@ -292,6 +303,7 @@ void workqueue_done(struct workqueue *q, char *key)
         it->processing = false;
         if (it->dirty) {
             it->dirty = false;
+            q->adds--; /* counted when it was added */
             make_ready(q, it);
         } else {
             drop_if_idle(q, it);

@@ -38,6 +38,13 @@ void workqueue_forget(struct workqueue *q, struct str key); /* the next failure 
 int workqueue_retries(struct workqueue *q, struct str key); /* failures since the last forget */
 size_t workqueue_len(struct workqueue *q);                  /* keys that are ready */
 
+struct workqueue_numbers { /* for metrics */
+    const char *name;
+    size_t depth, delayed;
+    uint64_t adds, retries; /* since the start */
+};
+struct workqueue_numbers workqueue_numbers(struct workqueue *q);
+
 /* The next key (malloc'd), which the caller must give back with workqueue_done; NULL when the queue has shut down.
  * Blocks. */
 char *workqueue_get(struct workqueue *q);
