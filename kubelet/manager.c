@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define RELIST_NS (10 * NS_PER_S)
+#define RELIST_RETRY_NS (NS_PER_S / 2) /* while the runtime is away */
 
 struct pod_manager {
     struct kubelet *k;
@@ -23,6 +24,7 @@ struct pod_manager {
     struct map fingerprints; /* uid -> uint64_t (malloc'd); the relist thread's own */
     size_t running;          /* workers whose thread has not ended */
     bool stopping, relist_now, started;
+    bool list_failed; /* the relist thread's own */
     pthread_t thread;
 };
 
@@ -205,14 +207,19 @@ static void remove_orphan_dirs(struct pod_manager *m)
         closedir(d);
 }
 
-static void relist(struct pod_manager *m)
+static bool relist(struct pod_manager *m)
 {
     struct err err = ERR_INIT;
     struct runtime_pod_list list = {0};
     if (runtime_pods(m->k->runtime, &list, &err) < 0) {
-        log_warn("cannot list what the runtime has", LOG_ERR(&err));
-        return;
+        if (!m->list_failed)
+            log_warn("cannot list what the runtime has", LOG_ERR(&err));
+        m->list_failed = true;
+        return false;
     }
+    if (m->list_failed)
+        log_info("the runtime is there again");
+    m->list_failed = false;
     for (size_t i = 0; i < list.n; i++) {
         struct runtime_pod_brief *b = &list.v[i];
         struct pod_worker *w = find_worker(m, b->uid);
@@ -233,6 +240,7 @@ static void relist(struct pod_manager *m)
     }
     runtime_pod_list_release(&list);
     remove_orphan_dirs(m);
+    return true;
 }
 
 static void *relist_main(void *arg)
@@ -242,9 +250,9 @@ static void *relist_main(void *arg)
     while (!m->stopping) {
         m->relist_now = false;
         pthread_mutex_unlock(&m->lock);
-        relist(m);
+        bool seen = relist(m);
         pthread_mutex_lock(&m->lock);
-        int64_t at = clock_mono(m->k->clock) + RELIST_NS;
+        int64_t at = clock_mono(m->k->clock) + (seen ? RELIST_NS : RELIST_RETRY_NS);
         struct timespec until = {.tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S};
         while (!m->stopping && !m->relist_now)
             if (pthread_cond_timedwait(&m->wake, &m->lock, &until) == ETIMEDOUT)

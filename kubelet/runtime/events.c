@@ -93,7 +93,7 @@ static void listen_once(struct runtime *rt, enum source source, struct err *err)
                 source == SOURCE_CRI ? &cri__container_event_response__descriptor : &containerd__envelope__descriptor;
             /* A stream that has said nothing for a moment stands: whoever refuses it does so at once. */
             int rc = grpc_stream_recv(st, type, told ? -1 : 100, &m, err);
-            if (!told && (rc > 0 || (rc < 0 && err->code == ERR_TIMEOUT))) {
+            if (!told && (rc > 0 || (rc < 0 && err->code == ERR_TIMEOUT && grpc_channel_connected(rt->events)))) {
                 l->fn(l->ctx, NULL, NULL);
                 told = true;
             }

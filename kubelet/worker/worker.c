@@ -234,6 +234,9 @@ static bool lags(struct pod_worker *w, const struct runtime_pod *pod, char *cons
         const struct runtime_container *c = runtime_pod_container_by_id(pod, exited[i]);
         if (c && c->state == CONTAINER_RUNNING)
             return true;
+        for (size_t k = 0; k < pod->n_sandboxes; k++)
+            if (pod->sandboxes[k].ready && strcmp(pod->sandboxes[k].id, exited[i]) == 0)
+                return true;
     }
     return false;
 }
@@ -575,6 +578,20 @@ static void remove_history(struct pod_worker *w)
     }
 }
 
+/* Former sandboxes go when their last container has gone. */
+static void remove_old_sandboxes(struct pod_worker *w)
+{
+    for (size_t i = 1; i < w->running->n_sandboxes; i++) {
+        const struct runtime_sandbox *s = &w->running->sandboxes[i];
+        bool used = s->ready;
+        for (size_t k = 0; k < w->running->n_containers; k++)
+            used |= strcmp(w->running->containers[k].sandbox_id, s->id) == 0;
+        struct err ignored = ERR_INIT;
+        if (!used)
+            (void)!runtime_sandbox_remove(w->k->runtime, s->id, &ignored);
+    }
+}
+
 static void watch_probes(struct pod_worker *w, const Corev1__Pod *pod)
 {
     struct downward_facts f = worker_facts(w);
@@ -670,8 +687,10 @@ static void run_round(struct pod_worker *w)
     }
     watch_probes(w, pod);
     worker_publish(w, false);
-    if (acted)
+    if (acted) {
         remove_history(w);
+        remove_old_sandboxes(w);
+    }
     if (pod_finished(worker_pod(w)))
         worker_wake_in(w, 0);
 }
