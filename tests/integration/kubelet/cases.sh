@@ -146,6 +146,15 @@ case_survives() {
     is "deleted" "" "$(gone stay)"
 }
 
+case_power_cut() {
+    pod cut "containers: [$(c main 'sleep 1000')]"
+    eventually "it runs" "1/1 Running" status cut
+    "$root/hack/dev-containerd" stop "$work/ctr" "$bridge" # with everything that ran in it
+    containerd_start
+    eventually "made anew" "1/1 Running 1" sh -c "kubectl get pod cut --no-headers | awk '{print \$2, \$3, \$4}'"
+    has "and said" "SandboxChanged: Pod sandbox changed, it will be killed and re-created." "$(events cut)"
+}
+
 case_deletion() {
     local uid
     pod hook "containers: [$(c main 'trap \"echo term; exit 0\" TERM; while true; do sleep 0.1; done' 'lifecycle: {preStop: {exec: {command: [sh, -c, "echo before >/proc/1/fd/1"]}}}')]"
