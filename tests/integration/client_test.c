@@ -228,6 +228,42 @@ static void an_informer_lives_through_the_death_of_the_server(void **state)
     assert_int_equal(kube_delete_collection(client, &kube_config_maps, NS, NULL, NULL, &err), 0);
 }
 
+/* After a restart the server does not know old revisions any more: that must be told, and an informer must list anew.
+ */
+static void an_old_revision_is_expired(void **state)
+{
+    struct stop *stop = stop_new();
+    struct informer_factory *f = informer_factory_new(client, stop);
+    struct informer_options quiet = {.ns = NS, .field_selector = "metadata.name=quiet"};
+    struct informer *i = informer_of(f, &kube_config_maps, &quiet);
+    struct kube_watch_options from_one = {.ns = NS, .resource_version = "1"};
+    struct kube_watch *w = NULL;
+    enum kube_watch_type type;
+    struct kube_object *o;
+    char name[16];
+    struct err err = ERR_INIT;
+
+    assert_int_equal(create_map("quiet", "1", NULL, &err), 0);
+    informer_factory_start(f);
+    assert_true(informer_factory_wait_synced(f, 30 * NS_PER_S));
+    for (int n = 0; n < 20; n++) { /* revisions that the informer does not hear of */
+        snprintf(name, sizeof(name), "noise-%d", n);
+        assert_int_equal(create_map(name, "1", NULL, &err), 0);
+    }
+    test_apiserver_kill(&api);
+    test_apiserver_restart(&api);
+    if (kube_watch_open(client, &kube_config_maps, &from_one, &w, &err) == 0)
+        assert_int_equal(kube_watch_next(w, &type, &o, &err), -1);
+    kube_watch_free(w);
+    assert_true(err.code == ERR_EXPIRED || err.code == ERR_GONE);
+    err_clear(&err);
+    assert_int_equal(kube_delete_collection(client, &kube_config_maps, NS, NULL, NULL, &err), 0);
+    EVENTUALLY(has_value(i, "quiet", NULL));
+    stop_request(stop);
+    informer_factory_free(f);
+    stop_free(stop);
+}
+
 /* --- leader election --- */
 
 struct candidate {
@@ -370,6 +406,7 @@ int main(void)
         cmocka_unit_test(lists_come_in_pages),
         cmocka_unit_test(metadata_alone),
         cmocka_unit_test(an_informer_lives_through_the_death_of_the_server),
+        cmocka_unit_test(an_old_revision_is_expired),
         cmocka_unit_test(one_leads_at_a_time),
         cmocka_unit_test(equal_events_become_one),
         cmocka_unit_test(a_service_account_acts_for_itself),
