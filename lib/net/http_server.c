@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,6 +17,7 @@
 #define BACKLOG 1024
 #define ACCEPT_PAUSE_MS 100 /* when descriptors have run out */
 #define KEEPALIVE_S 30
+#define OTHER_DESCRIPTORS 1000 /* of the process, besides connections */
 
 struct server_thread {
     struct http_thread t; /* first */
@@ -253,6 +255,18 @@ static int start_thread(struct http_server *s, size_t i, struct err *err)
     return 0;
 }
 
+/* The usual soft limit of 1024 descriptors is far below what we may serve: it is raised, as far as the hard one lets.
+ */
+static void allow_descriptors(size_t connections)
+{
+    struct rlimit l;
+    rlim_t want = connections + OTHER_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= want)
+        return;
+    l.rlim_cur = MIN_OF(l.rlim_max, want);
+    (void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static int start(struct http_server *s, const struct http_server_options *o, struct err *err)
 {
     for (; s->n_listeners < o->n_listeners; s->n_listeners++)
@@ -265,6 +279,7 @@ static int start(struct http_server *s, const struct http_server_options *o, str
         if (start_thread(s, i, err) < 0)
             return -1;
     }
+    allow_descriptors(s->core.limits.connections);
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->wake_fd < 0)
         return err_errno(err, errno, "cannot make an eventfd");

@@ -173,7 +173,8 @@ struct http_stats {
     uint64_t accepted, refused, handshakes_failed, requests, limit_hits;
 };
 
-/* Binds, listens and starts the threads. The tls contexts must outlive the server. */
+/* Binds, listens and starts the threads; raises the process's soft limit of descriptors towards what limits.connections
+ * needs. The tls contexts must outlive the server. */
 struct http_server *http_server_new(const struct http_server_options *o, struct err *err) MUST_CHECK;
 /* Stops accepting, tells clients to go (Connection: close, GOAWAY), lets running requests end for at most grace_ms,
  * then closes the rest. Blocks. Streams that wait (watches) are ended at once: http_stream_ops.close is called. */
