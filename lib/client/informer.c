@@ -233,6 +233,8 @@ static void *reflect(void *arg)
             continue;
         bool expired = err.code == ERR_EXPIRED || err.code == ERR_GONE;
         log_failure(i, &err, expired);
+        if (err.code == ERR_NOT_FOUND && !i->listed)
+            mark_synced(i); /* the server does not serve such things: there are none, and nobody may wait for them */
         if (must_relist(&err))
             set_revision(i, NULL);
         if (!(expired && i->backoff == BACKOFF_MIN_NS) && back_off(i))

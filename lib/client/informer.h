@@ -55,7 +55,8 @@ extern informer_index_fn informer_index_pod_node;       /* pods: spec.nodeName *
 void informer_factory_start(struct informer_factory *f); /* may be called again after more informers were asked for */
 /* False when the stop came first. timeout_ns <0: for ever. */
 bool informer_factory_wait_synced(struct informer_factory *f, int64_t timeout_ns);
-/* All objects of the first list are in the store and their add handlers have run. */
+/* All objects of the first list are in the store and their add handlers have run; or the server does not serve the
+ * resource (it is asked again from time to time). */
 bool informer_synced(const struct informer *i);
 
 /* Lookups: a new reference or NULL. */

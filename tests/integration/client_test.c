@@ -264,6 +264,26 @@ static void an_old_revision_is_expired(void **state)
     stop_free(stop);
 }
 
+static void a_resource_that_is_not_served_keeps_nobody_waiting(void **state)
+{
+    static const struct kube_kind nothing = {.group = "example.com",
+                                             .version = "v1",
+                                             .resource = "nothings",
+                                             .kind = "Nothing",
+                                             .metadata_only = true,
+                                             .desc = &metav1__partial_object_metadata__descriptor};
+    struct stop *stop = stop_new();
+    struct informer_factory *f = informer_factory_new(client, stop);
+    struct informer *i = informer_of(f, &nothing, NULL);
+
+    informer_factory_start(f);
+    assert_true(informer_factory_wait_synced(f, 30 * NS_PER_S));
+    assert_int_equal(informer_count(i), 0);
+    stop_request(stop);
+    informer_factory_free(f);
+    stop_free(stop);
+}
+
 /* --- leader election --- */
 
 struct candidate {
@@ -407,6 +427,7 @@ int main(void)
         cmocka_unit_test(metadata_alone),
         cmocka_unit_test(an_informer_lives_through_the_death_of_the_server),
         cmocka_unit_test(an_old_revision_is_expired),
+        cmocka_unit_test(a_resource_that_is_not_served_keeps_nobody_waiting),
         cmocka_unit_test(one_leads_at_a_time),
         cmocka_unit_test(equal_events_become_one),
         cmocka_unit_test(a_service_account_acts_for_itself),
