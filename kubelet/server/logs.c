@@ -22,6 +22,7 @@
 
 #define FOLLOWERS_MAX 1000
 #define CHECK_MS 100
+#define SLOW_CHECK_MS 1000
 
 struct log_watcher {
     struct kubelet *k;
@@ -139,6 +140,7 @@ static void *watcher_main(void *arg)
 {
     struct log_watcher *w = arg;
     int rounds = 0;
+    bool again = false;
     for (;;) {
         struct pollfd fds[] = {{.fd = w->inotify, .events = POLLIN}, {.fd = w->wake, .events = POLLIN}};
         pthread_mutex_lock(&w->lock);
@@ -146,7 +148,7 @@ static void *watcher_main(void *arg)
         pthread_mutex_unlock(&w->lock);
         if (stop)
             return NULL;
-        if (poll(fds, 2, rounds > 0 ? CHECK_MS : -1) < 0 && errno != EINTR)
+        if (poll(fds, 2, rounds > 0 ? CHECK_MS : again ? SLOW_CHECK_MS : -1) < 0 && errno != EINTR)
             return NULL;
         if (fds[1].revents) {
             uint64_t count;
@@ -154,9 +156,10 @@ static void *watcher_main(void *arg)
         }
         if (fds[0].revents)
             read_events(w);
-        /* A log that was rotated is closed too: after a second of "still running" there is nothing to wait for. */
-        bool again = check_ended(w);
-        rounds = !again ? 0 : fds[0].revents || fds[1].revents ? 10 : rounds - 1;
+        /* A log that was rotated is closed too: after a second of "still running" it is asked less often, and not
+         * never: a busy runtime may take longer to see that a container has ended. */
+        again = check_ended(w);
+        rounds = !again ? 0 : fds[0].revents || fds[1].revents ? 10 : MAX_OF(rounds - 1, 0);
     }
 }
 
@@ -249,9 +252,8 @@ static void stream_free(struct log_stream *s)
     free(s);
 }
 
-static enum http_pull on_pull(void *ctx, struct slice_queue *out, size_t want)
+static enum http_pull read_some(struct log_stream *s, struct slice_queue *out, size_t want)
 {
-    struct log_stream *s = ctx;
     struct buf text = BUF_INIT(LIMIT_RESPONSE);
     bool ended = !s->follow || __atomic_load_n(&s->ended, __ATOMIC_ACQUIRE);
     int rc = log_reader_read(s->reader, &text, MAX_OF(want, 4096));
@@ -275,6 +277,16 @@ static enum http_pull on_pull(void *ctx, struct slice_queue *out, size_t want)
         return HTTP_PULL_MORE;
     }
     return HTTP_PULL_END;
+}
+
+static enum http_pull on_pull(void *ctx, struct slice_queue *out, size_t want)
+{
+    size_t before = out->bytes;
+    enum http_pull result;
+    do /* the server takes "more" without a byte for waiting: look on until there is something, or nothing */
+        result = read_some(ctx, out, want);
+    while (result == HTTP_PULL_MORE && out->bytes == before);
+    return result;
 }
 
 static void on_close(void *ctx, bool complete)

@@ -95,7 +95,7 @@ void http_respond_slices(struct http_request *r, int status, const struct http_h
                          const struct slice *slices, size_t n_slices);
 
 enum http_pull {
-    HTTP_PULL_MORE,  /* ask again as soon as there is room */
+    HTTP_PULL_MORE,  /* ask again as soon as there is room; something must have been pushed, or it is taken for WAIT */
     HTTP_PULL_WAIT,  /* nothing (more) now: ask again after http_response_wake */
     HTTP_PULL_END,   /* the body is complete with what was pushed */
     HTTP_PULL_ABORT, /* break the response off so that the client notices */
