@@ -110,7 +110,7 @@ static void lists_come_in_pages(void **state)
 {
     struct kube_objects all = {0}, some = {0};
     _cleanup_(freep) char *revision = NULL;
-    char name[16], value[16];
+    char name[32], value[16];
     struct err err = ERR_INIT;
 
     for (int i = 0; i < 7; i++) {
