@@ -13,7 +13,7 @@
 #include "apiserver/auth/token.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/endpoints.h"
-#include "apiserver/http/discovery.h"
+#include "apiserver/apiextensions/customs.h"
 #include "apiserver/http/request.h"
 #include "apiserver/metrics.h"
 #include "apiserver/options.h"
@@ -118,6 +118,7 @@ static int open_registry(struct program *p, struct err *err)
         return -1;
     registry_add_resources(g);
     p->server.registry = g;
+    p->server.customs = customs_new(g);
     p->auth_store = registry_auth_store(g);
     return 0;
 }
@@ -218,7 +219,6 @@ static int start(struct program *p, struct err *err)
     p->server.options = &p->options;
     p->server.version = "v" CORACLE_VERSION;
     p->server.metrics = metrics_new();
-    p->server.discovery = discovery_new();
     choose_advertise_address(p);
     if (open_storage(p, err) < 0 || open_registry(p, err) < 0 || open_auth(p, err) < 0 || open_tls(p, err) < 0 ||
         open_streaming(p, err) < 0 || open_http(p, err) < 0)
@@ -234,6 +234,8 @@ static int start(struct program *p, struct err *err)
     };
     if (storage_wait_ready(p->server.storage, CACHE_WAIT_MS, err) < 0)
         return err_wrap(err, "loading the cache from etcd");
+    if (customs_start(p->server.customs, err) < 0)
+        return -1;
     if (rbac_watch_start(&p->registry, &p->rbac_watch, err) < 0)
         return -1;
     return bootstrap_start(&p->registry, &boot, &p->bootstrap, err);
@@ -249,6 +251,7 @@ static void stop(struct program *p)
     p->server.streaming = streaming_free(p->server.streaming);
     p->server.http = p->server.http ? http_server_free(p->server.http) : NULL;
     p->rbac_watch = rbac_watch_stop(p->rbac_watch);
+    p->server.customs = customs_free(p->server.customs);
     p->tls = tls_context_free(p->tls);
     p->server.authn = authn_free(p->server.authn);
     p->server.authorizer = authorizer_free(p->server.authorizer);
@@ -256,7 +259,6 @@ static void stop(struct program *p)
     p->registry.admission = admission_free(p->registry.admission);
     p->registry.services = service_alloc_free(p->registry.services);
     p->server.storage = storage_close(p->server.storage);
-    p->server.discovery = discovery_free(p->server.discovery);
     p->server.metrics = metrics_free(p->server.metrics);
     free(p->etcd_servers);
     free(p->cert_file);

@@ -20,7 +20,7 @@ struct sa_tokens;
 struct metrics;
 struct worker_pool;
 struct http_server;
-struct discovery;
+struct customs;
 struct streaming;
 
 struct apiserver {
@@ -34,7 +34,7 @@ struct apiserver {
     struct sa_tokens *sa_tokens; /* NULL when no signing key was given */
     struct metrics *metrics;
     struct worker_pool *workers;
-    struct discovery *discovery;
+    struct customs *customs;     /* custom resources, and the documents of discovery */
     struct streaming *streaming; /* exec, logs ... to kubelets */
     struct http_server *http;
     atomic_bool bootstrapped; /* the objects of the start exist: part of /readyz */

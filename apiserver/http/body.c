@@ -6,6 +6,7 @@
 #include "api/json.h"
 #include "api/proto_codec.h"
 #include "api/yaml.h"
+#include "apiserver/apiextensions/custom.h"
 #include "base/limits.h"
 #include "base/parse.h"
 
@@ -31,11 +32,12 @@ int body_field_validation(const struct request *r, enum field_validation *ret, s
 
 struct body_kind body_kind_of(const struct request *r)
 {
-    struct body_kind k = {r->res->group, r->res->version, r->res->kind, r->res->message};
+    struct body_kind k = {r->res->group, r->res->version, r->res->kind, r->res->message, r->res->custom};
     if (r->sub && r->sub->kind_version) {
         k.group = r->sub->kind_group;
         k.version = r->sub->kind_version;
         k.kind = r->sub->kind;
+        k.custom = NULL;
         const struct schema_kind *s = schema_kind_find(str_of(k.group), str_of(k.version), str_of(k.kind));
         k.message = s ? s->message : NULL;
     }
@@ -161,6 +163,12 @@ int body_finish(struct request *r, const struct body_kind *want, struct doc *d, 
     struct doc *kind = doc_object(r->arena); /* what errors say of it when conforming has eaten d */
     doc_set(kind, "kind", doc_string(r->arena, doc_str(doc_get(d, "kind"))));
     doc_set(kind, "apiVersion", doc_string(r->arena, doc_str(doc_get(d, "apiVersion"))));
+    if (want->custom) {
+        if (custom_accept(want->custom, r->arena, d, found, err) < 0)
+            return decode_error(r, want, kind, err);
+        *ret = d;
+        return report(r, want, d, found, err);
+    }
     if (conform(r->arena, d, want->message, found, &out, err) < 0)
         return decode_error(r, want, kind, err);
     if (report(r, want, out, found, err) < 0)
@@ -213,10 +221,14 @@ int body_object(struct request *r, const struct body_kind *want, struct doc **re
     enum encoding enc;
     struct doc *d = NULL;
     struct doc_warnings found = {.n = 0};
-    if (!want->message)
+    if (!want->message && !want->custom)
         return err_set(err, ERR_INTERNAL, "no schema for %s", want->kind);
     if (negotiate_content_type(http_header(r->http, "content-type"), &enc, err) < 0)
         return -1;
+    if (want->custom && enc == ENC_PROTOBUF)
+        return err_set(err, ERR_UNSUPPORTED_MEDIA,
+                       "the body of the request was in an unknown format - accepted media types include: "
+                       "application/json, application/yaml");
     if (enc == ENC_PROTOBUF)
         return decode_proto(r, want, &d, err) < 0 ? -1 : apply_defaults(r, want, d, ret, err);
     if (parse_text(r, enc, &found, &d, err) < 0) {

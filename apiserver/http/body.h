@@ -15,6 +15,7 @@ int body_field_validation(const struct request *r, enum field_validation *ret, s
 struct body_kind {
     const char *group, *version, *kind;
     const struct schema_message *message;
+    const struct custom *custom; /* of a custom resource, which has no message */
 };
 struct body_kind body_kind_of(const struct request *r);
 

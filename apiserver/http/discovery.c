@@ -1,6 +1,7 @@
 #include "apiserver/http/discovery.h"
 #include <stdio.h>
 
+#include "apiserver/apiextensions/customs.h"
 #include "apiserver/http/respond.h"
 #include "base/limits.h"
 #include "base/map.h"
@@ -61,14 +62,14 @@ static struct doc *typed(struct arena *a, const char *kind, const char *api_vers
     return d;
 }
 
-static struct doc *api_resource(struct arena *a, const struct resource *res)
+static struct doc *api_resource(struct arena *a, const struct resource *res, uint16_t verbs)
 {
     struct doc *d = doc_object(a);
     doc_set(d, "name", text(a, res->name));
     doc_set(d, "singularName", text(a, res->singular));
     doc_set(d, "namespaced", doc_bool(a, res->namespaced));
     doc_set(d, "kind", text(a, res->kind));
-    doc_set(d, "verbs", verb_list(a, res->verbs));
+    doc_set(d, "verbs", verb_list(a, verbs));
     if (*res->short_names)
         doc_set(d, "shortNames", words(a, res->short_names));
     if (*res->categories)
@@ -94,19 +95,43 @@ static struct doc *api_subresource(struct arena *a, const struct resource *res, 
     return d;
 }
 
-static struct doc *resource_list(struct arena *a, const char *group, const char *version)
+static void add_resource(struct arena *a, struct doc *list, const struct resource *res, uint16_t verbs)
+{
+    doc_append(list, api_resource(a, res, verbs));
+    for (size_t i = 0; i < res->n_subs; i++)
+        doc_append(list, api_subresource(a, res, &res->subs[i]));
+}
+
+/* Where rows of custom resources are added. */
+struct target {
+    struct arena *a;
+    struct doc *list;
+};
+
+/* Nothing new comes into what is being deleted. */
+static uint16_t custom_verbs(const struct custom *c, bool terminating)
+{
+    return terminating ? c->res.verbs & (uint16_t) ~(VERB_CREATE | VERB_UPDATE | VERB_PATCH) : c->res.verbs;
+}
+
+static void add_custom(void *arg, const struct custom *c, bool terminating)
+{
+    const struct target *to = arg;
+    add_resource(to->a, to->list, &c->res, custom_verbs(c, terminating));
+}
+
+static struct doc *resource_list(struct arena *a, const struct customs_table *customs, const char *group,
+                                 const char *version)
 {
     struct doc *d = typed(a, "APIResourceList", *group ? "v1" : NULL), *list = doc_array(a);
     doc_set(d, "groupVersion", text(a, group_version(a, group, version)));
     const struct resource *all;
     size_t n = resources(&all);
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(all[i].group, group) != 0 || strcmp(all[i].version, version) != 0)
-            continue;
-        doc_append(list, api_resource(a, &all[i]));
-        for (size_t j = 0; j < all[i].n_subs; j++)
-            doc_append(list, api_subresource(a, &all[i], &all[i].subs[j]));
-    }
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].group, group) == 0 && strcmp(all[i].version, version) == 0)
+            add_resource(a, list, &all[i], all[i].verbs);
+    struct target to = {a, list};
+    customs_each(customs, str_of(group), str_of(version), add_custom, &to);
     doc_set(d, "resources", list);
     return d;
 }
@@ -139,14 +164,14 @@ static struct doc *response_kind(struct arena *a, const char *group, const char 
     return d;
 }
 
-static struct doc *aggregated_resource(struct arena *a, const struct resource *res)
+static struct doc *aggregated_resource(struct arena *a, const struct resource *res, uint16_t verbs)
 {
     struct doc *d = doc_object(a), *subs = doc_array(a);
     doc_set(d, "resource", text(a, res->name));
     doc_set(d, "responseKind", response_kind(a, res->group, res->version, res->kind));
     doc_set(d, "scope", text(a, res->namespaced ? "Namespaced" : "Cluster"));
     doc_set(d, "singularResource", text(a, res->singular));
-    doc_set(d, "verbs", verb_list(a, res->verbs));
+    doc_set(d, "verbs", verb_list(a, verbs));
     if (*res->short_names)
         doc_set(d, "shortNames", words(a, res->short_names));
     if (*res->categories)
@@ -166,7 +191,14 @@ static struct doc *aggregated_resource(struct arena *a, const struct resource *r
     return d;
 }
 
-static struct doc *aggregated_group(struct arena *a, const struct resource_group *g)
+static void add_aggregated_custom(void *arg, const struct custom *c, bool terminating)
+{
+    const struct target *to = arg;
+    doc_append(to->list, aggregated_resource(to->a, &c->res, custom_verbs(c, terminating)));
+}
+
+static struct doc *aggregated_group(struct arena *a, const struct customs_table *customs,
+                                    const struct resource_group *g)
 {
     struct doc *d = doc_object(a), *meta = doc_object(a), *versions = doc_array(a);
     if (*g->group)
@@ -180,7 +212,9 @@ static struct doc *aggregated_group(struct arena *a, const struct resource_group
         doc_set(version, "version", text(a, g->versions[v]));
         for (size_t i = 0; i < n; i++)
             if (strcmp(all[i].group, g->group) == 0 && strcmp(all[i].version, g->versions[v]) == 0)
-                doc_append(list, aggregated_resource(a, &all[i]));
+                doc_append(list, aggregated_resource(a, &all[i], all[i].verbs));
+        struct target to = {a, list};
+        customs_each(customs, str_of(g->group), str_of(g->versions[v]), add_aggregated_custom, &to);
         doc_set(version, "resources", list);
         doc_set(version, "freshness", text(a, "Current"));
         doc_append(versions, version);
@@ -203,32 +237,58 @@ static void keep(struct discovery *d, struct arena *a, const char *path, const s
     arena_reset(a);
 }
 
-static void build_groups(struct discovery *d, struct arena *a)
+/* Built-in groups in their order, then those that have custom resources only. */
+struct group_list {
+    struct resource_group *v;
+    size_t n;
+};
+
+static void add_custom_group(struct arena *a, struct group_list *l, const struct customs_group *g)
 {
-    const struct resource_group *groups;
-    size_t n = resource_groups(&groups);
-    for (size_t i = 0; i < n; i++) {
-        const struct resource_group *g = &groups[i];
-        char path[256];
-        for (size_t v = 0; v < g->n_versions; v++) {
-            snprintf(path, sizeof(path), *g->group ? "/apis/%s/%s" : "/api%s/%s", g->group, g->versions[v]);
-            keep(d, a, path, resource_list(a, g->group, g->versions[v]));
-        }
-        if (*g->group) {
-            snprintf(path, sizeof(path), "/apis/%s", g->group);
-            keep(d, a, path, group_entry(a, g, true));
-        }
+    const char **versions = arena_calloc(a, g->n_versions, sizeof(*versions));
+    for (size_t i = 0; i < l->n; i++)
+        if (str_is(g->group, l->v[i].group)) /* custom resources in a built-in group: in its versions only */
+            return;
+    for (size_t i = 0; versions && i < g->n_versions; i++)
+        versions[i] = arena_strndup(a, g->versions[i].p, g->versions[i].n);
+    if (versions)
+        l->v[l->n++] = (struct resource_group){arena_strndup(a, g->group.p, g->group.n), versions,
+                                               (uint8_t)MIN_OF(g->n_versions, (size_t)UINT8_MAX)};
+}
+
+static struct group_list all_groups(struct arena *a, const struct customs_table *customs)
+{
+    const struct resource_group *built_in;
+    size_t n = resource_groups(&built_in);
+    struct group_list l = {arena_calloc(a, n + customs->n_groups, sizeof(*l.v)), 0};
+    for (size_t i = 0; l.v && i < n; i++)
+        l.v[l.n++] = built_in[i];
+    for (size_t i = 0; l.v && i < customs->n_groups; i++)
+        add_custom_group(a, &l, &customs->groups[i]);
+    return l;
+}
+
+static void build_group(struct discovery *d, struct arena *a, const struct customs_table *customs,
+                        const struct resource_group *g)
+{
+    char path[512];
+    for (size_t v = 0; v < g->n_versions; v++) {
+        snprintf(path, sizeof(path), *g->group ? "/apis/%s/%s" : "/api%s/%s", g->group, g->versions[v]);
+        keep(d, a, path, resource_list(a, customs, g->group, g->versions[v]));
+    }
+    if (*g->group) {
+        snprintf(path, sizeof(path), "/apis/%s", g->group);
+        keep(d, a, path, group_entry(a, g, true));
     }
 }
 
-static void build_roots(struct discovery *d, struct arena *a)
+static void build_roots(struct discovery *d, struct arena *a, const struct customs_table *customs,
+                        const struct group_list *groups)
 {
-    const struct resource_group *groups;
-    size_t n = resource_groups(&groups);
     struct doc *list = typed(a, "APIGroupList", "v1"), *entries = doc_array(a);
-    for (size_t i = 0; i < n; i++)
-        if (*groups[i].group)
-            doc_append(entries, group_entry(a, &groups[i], false));
+    for (size_t i = 0; i < groups->n; i++)
+        if (*groups->v[i].group)
+            doc_append(entries, group_entry(a, &groups->v[i], false));
     doc_set(list, "groups", entries);
     keep(d, a, "/apis", list);
     for (int beta = 0; beta < 2; beta++)
@@ -237,22 +297,24 @@ static void build_roots(struct discovery *d, struct arena *a)
                 typed(a, "APIGroupDiscoveryList", beta ? "apidiscovery.k8s.io/v2beta1" : "apidiscovery.k8s.io/v2");
             struct doc *items = doc_array(a);
             doc_set(all, "metadata", doc_object(a));
-            for (size_t i = 0; i < n; i++)
-                if ((*groups[i].group != '\0') == (rest == 1))
-                    doc_append(items, aggregated_group(a, &groups[i]));
+            for (size_t i = 0; i < groups->n; i++)
+                if ((*groups->v[i].group != '\0') == (rest == 1))
+                    doc_append(items, aggregated_group(a, customs, &groups->v[i]));
             doc_set(all, "items", items);
             d->aggregated[rest][beta] = written(all);
             arena_reset(a);
         }
 }
 
-struct discovery *discovery_new(void)
+struct discovery *discovery_new(const struct customs_table *customs)
 {
-    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA), *names = arena_new(LIMIT_DOC_ARENA);
     struct discovery *d = xcalloc(1, sizeof(*d));
+    struct group_list groups = all_groups(names, customs);
     map_init(&d->paths, unref_buf);
-    build_groups(d, a);
-    build_roots(d, a);
+    for (size_t i = 0; i < groups.n; i++)
+        build_group(d, a, customs, &groups.v[i]);
+    build_roots(d, a, customs, &groups);
     return d;
 }
 
@@ -273,7 +335,8 @@ static int answer_path(struct request *r, struct str path, struct err *err)
 {
     while (path.n > 1 && path.p[path.n - 1] == '/')
         path.n--;
-    struct shared_buf *b = map_get(&r->server->discovery->paths, path);
+    _cleanup_(customs_table_unrefp) struct customs_table *table = customs_table(r->server->customs);
+    struct shared_buf *b = map_get(&table->discovery->paths, path);
     (void)err;
     if (!b) {
         respond_text(r, 404, STR("404 page not found\n"));
@@ -299,9 +362,10 @@ static int answer_aggregated(struct request *r, int rest, bool *ret_done, struct
     }
     if (r->accept.shape != SHAPE_DISCOVERY)
         return 0;
+    _cleanup_(customs_table_unrefp) struct customs_table *table = customs_table(r->server->customs);
     const char *type = arena_printf(r->arena, AGGREGATED, r->accept.beta ? "v2beta1" : "v2");
     respond_shared(r, 200, type ? type : "application/json",
-                   shared_buf_ref(r->server->discovery->aggregated[rest][r->accept.beta]));
+                   shared_buf_ref(table->discovery->aggregated[rest][r->accept.beta]));
     *ret_done = true;
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * discovery.h - what this server serves: /api, /apis, group and version documents, and the aggregated form.
  *
- * Built once at start from the resource table; answers are shared buffers.
+ * Built from the resource table and the custom resources whenever these change; answers are shared buffers.
  */
 #ifndef APISERVER_HTTP_DISCOVERY_H
 #define APISERVER_HTTP_DISCOVERY_H
@@ -10,7 +10,9 @@
 
 struct discovery;
 
-struct discovery *discovery_new(void);
+struct customs_table;
+
+struct discovery *discovery_new(const struct customs_table *customs);
 struct discovery *discovery_free(struct discovery *d);
 
 int discovery_api(struct request *r, struct err *err);     /* /api */

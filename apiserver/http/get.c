@@ -7,7 +7,8 @@ int verb_get(struct request *r, struct err *err)
 {
     struct read_options o;
     struct str key;
-    if (negotiate_accept(http_header(r->http, "accept"), NEGOTIATE_OBJECT, &r->accept, err) < 0 ||
+    if (negotiate_accept(http_header(r->http, "accept"), request_negotiates(r, NEGOTIATE_OBJECT), &r->accept, err) <
+            0 ||
         read_options_parse(r, true, &o, err) < 0)
         return -1;
     if (o.at == STORAGE_CONSISTENT)

@@ -30,7 +30,7 @@ static void gather_release(struct gather *g)
     free(g->v);
 }
 
-static int encoded_item(struct request *r, const struct storage_object *o, const struct encoded **ret, struct err *err)
+static int encoded_item(struct request *r, const struct storage_object *o, struct encoded *ret, struct err *err)
 {
     if (r->accept.shape == SHAPE_METADATA || r->accept.shape == SHAPE_METADATA_LIST)
         return codec_encoded_metadata(r->res, o, r->accept.encoding, ret, err);
@@ -73,14 +73,14 @@ static int gather_json(struct request *r, const struct storage_list *list, struc
     buf_puts(&b, ",\"items\":[");
     add_copy(g, &b);
     for (size_t i = 0; i < list->n; i++) {
-        const struct encoded *e = NULL;
+        struct encoded e;
         if (encoded_item(r, list->v[i], &e, err) < 0)
             return -1;
         if (i)
             add(g, NULL, STR(","));
         if (type.item_prefix)
             add(g, NULL, str_of(type.item_prefix));
-        add(g, shared_buf_ref(e->buf), type.item_prefix ? e->inner : e->all);
+        add(g, e.buf, type.item_prefix ? e.inner : e.all);
     }
     add(g, NULL, STR("]}\n"));
     return 0;
@@ -139,16 +139,16 @@ static int gather_proto(struct request *r, const struct storage_list *list, stru
     uint64_t raw = 1 + varint_size(meta.len) + meta.len;
     add(g, NULL, STR("")); /* the head comes here when the length is known */
     for (size_t i = 0; i < list->n; i++) {
-        const struct encoded *e = NULL;
+        struct encoded e;
         if (encoded_item(r, list->v[i], &e, err) < 0) {
             buf_release(&meta);
             return -1;
         }
         struct buf item = BUF_INIT(16);
-        proto_head(&item, 2, e->inner.n);
-        raw += item.len + e->inner.n;
+        proto_head(&item, 2, e.inner.n);
+        raw += item.len + e.inner.n;
         add_copy(g, &item);
-        add(g, shared_buf_ref(e->buf), e->inner);
+        add(g, e.buf, e.inner);
     }
     proto_string(&type_meta, 1, str_of(type.api_version));
     proto_string(&type_meta, 2, str_of(type.kind));
@@ -204,7 +204,7 @@ static bool may_block(const struct read_options *o)
 int verb_list(struct request *r, struct err *err)
 {
     struct read_options o;
-    if (negotiate_accept(http_header(r->http, "accept"), NEGOTIATE_LIST, &r->accept, err) < 0 ||
+    if (negotiate_accept(http_header(r->http, "accept"), request_negotiates(r, NEGOTIATE_LIST), &r->accept, err) < 0 ||
         read_options_parse(r, true, &o, err) < 0)
         return -1;
     if (may_block(&o))

@@ -14,6 +14,7 @@ static const char *const WATCH_TYPES[ENC_N] = {
     [ENC_PROTOBUF] = "application/vnd.kubernetes.protobuf;stream=watch",
 };
 
+#define ACCEPTED_CUSTOM "application/json, application/yaml"
 #define ACCEPTED_LIST "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 
 const char *encoding_media_type(enum encoding e)
@@ -133,18 +134,22 @@ int negotiate_accept(struct str header, enum negotiate_for what, struct accepted
         return 0;
     }
     struct accepted best = {0};
+    bool custom = (what & NEGOTIATE_CUSTOM) != 0;
+    what = (enum negotiate_for)(what & ~(unsigned)NEGOTIATE_CUSTOM);
     int best_quality = 0;
     struct str part;
     for (int i = 0; i < ACCEPT_MAX && str_split(&header, ',', &part); i++) {
         struct entry e = parse_entry(part);
         struct accepted a = {.stream = e.stream};
-        if (e.quality > best_quality && match_encoding(e.type, &a.encoding) && match_shape(&e, what, &a)) {
+        if (e.quality > best_quality && match_encoding(e.type, &a.encoding) && match_shape(&e, what, &a) &&
+            !(custom && a.encoding == ENC_PROTOBUF && a.shape == SHAPE_OBJECT)) {
             best = a;
             best_quality = e.quality;
         }
     }
     if (!best_quality)
-        return err_set(err, ERR_NOT_ACCEPTABLE, "only the following media types are accepted: " ACCEPTED_LIST);
+        return err_set(err, ERR_NOT_ACCEPTABLE, "only the following media types are accepted: %s",
+                       custom ? ACCEPTED_CUSTOM : ACCEPTED_LIST);
     *ret = best;
     return 0;
 }

@@ -20,7 +20,13 @@ struct accepted {
     bool stream; /* a ;stream=watch parameter was present */
 };
 
-enum negotiate_for { NEGOTIATE_OBJECT, NEGOTIATE_LIST, NEGOTIATE_DISCOVERY, NEGOTIATE_PLAIN };
+enum negotiate_for {
+    NEGOTIATE_OBJECT,
+    NEGOTIATE_LIST,
+    NEGOTIATE_DISCOVERY,
+    NEGOTIATE_PLAIN,
+    NEGOTIATE_CUSTOM = 16 /* or'ed in: protobuf for metadata only */
+};
 
 /* An empty header accepts anything. ERR_NOT_ACCEPTABLE with upstream's text when nothing fits. */
 int negotiate_accept(struct str header, enum negotiate_for what, struct accepted *ret, struct err *err) MUST_CHECK;

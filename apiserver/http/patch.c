@@ -12,6 +12,10 @@ int patch_read(struct request *r, struct patch *ret, struct err *err)
     struct doc_warnings found = {.n = 0};
     if (negotiate_patch_type(http_header(r->http, "content-type"), &p.type, err) < 0)
         return -1;
+    if (p.kind.custom && p.type == PATCH_STRATEGIC)
+        return err_set(err, ERR_UNSUPPORTED_MEDIA,
+                       "the body of the request was in an unknown format - accepted media types include: "
+                       "application/json-patch+json, application/merge-patch+json");
     if (body_tree(r, &found, &p.doc, err) < 0)
         return err_set(err, ERR_BAD_REQUEST, "error decoding patch: %s", arena_strdup(r->arena, err->msg));
     if (p.type == PATCH_JSON && !doc_is(p.doc, DOC_ARRAY))

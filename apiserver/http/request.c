@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "api/status.h"
+#include "apiserver/apiextensions/custom.h"
 #include "apiserver/auth/authn.h"
 #include "apiserver/auth/authz.h"
 #include "apiserver/http/respond.h"
@@ -18,6 +19,7 @@ static void request_free(void *p)
 {
     struct request *r = p;
     user_unref(r->user);
+    custom_crd_unref(r->custom);
     struct arena *a = r->arena;
     arena_free(a); /* the request itself lives in it */
 }

@@ -51,6 +51,7 @@ struct request {
     struct user *user;              /* NULL on public routes */
     const struct resource *res;     /* of a resource request */
     const struct resource_sub *sub; /* its subresource, or NULL */
+    struct custom_crd *custom;      /* a reference that keeps `res` alive when it is a custom resource */
     struct route route;
     struct accepted accept;
     struct str body;
@@ -61,6 +62,12 @@ struct request {
     _Atomic int answered;
     bool on_worker;
 };
+
+/* The form of answer that a request's resource can have: custom resources have no protobuf. */
+static inline enum negotiate_for request_negotiates(const struct request *r, enum negotiate_for what)
+{
+    return r->res && r->res->custom ? (enum negotiate_for)((unsigned)what | NEGOTIATE_CUSTOM) : what;
+}
 
 void request_begin(void *apiserver, struct http_request *http);
 

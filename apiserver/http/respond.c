@@ -129,7 +129,7 @@ void respond_error(struct request *r, const struct err *err)
 
 static int respond_encoded(struct request *r, int status, const struct encoded *e)
 {
-    struct slice slices[2] = {{shared_buf_ref(e->buf), e->all}, {NULL, STR("\n")}};
+    struct slice slices[2] = {{e->buf, e->all} /* the reference goes along */, {NULL, STR("\n")}};
     bool json = r->accept.encoding == ENC_JSON;
     respond_slices(r, status, encoding_media_type(r->accept.encoding), slices, json ? 2 : 1);
     return 0;
@@ -137,7 +137,7 @@ static int respond_encoded(struct request *r, int status, const struct encoded *
 
 int respond_object(struct request *r, int status, const struct storage_object *o, struct err *err)
 {
-    const struct encoded *e = NULL;
+    struct encoded e;
     struct doc *d = NULL;
     bool text = r->accept.encoding == ENC_YAML || (r->accept.encoding == ENC_JSON && respond_pretty(r));
     if (r->accept.shape == SHAPE_TABLE || text || r->accept.beta) {
@@ -155,5 +155,5 @@ int respond_object(struct request *r, int status, const struct storage_object *o
     } else if (codec_encoded(r->res, o, r->accept.encoding, &e, err) < 0) {
         return -1;
     }
-    return respond_encoded(r, status, e);
+    return respond_encoded(r, status, &e);
 }

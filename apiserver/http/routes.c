@@ -1,6 +1,7 @@
 #include "apiserver/http/routes.h"
 
 #include "api/status.h"
+#include "apiserver/apiextensions/customs.h"
 #include "apiserver/http/discovery.h"
 #include "apiserver/http/health.h"
 #include "apiserver/http/respond.h"
@@ -129,6 +130,8 @@ static bool scope_fits(const struct request *r)
 static void find_resource(struct request *r)
 {
     r->res = resource_find(r->info.group, r->info.version, r->info.resource);
+    if (!r->res && r->info.group.n)
+        r->res = customs_find(r->server->customs, r->info.group, r->info.version, r->info.resource, &r->custom);
     if (!r->res || !scope_fits(r))
         return;
     if (strcmp(r->res->name, "namespaces") == 0)

@@ -1,6 +1,7 @@
 /* The scale subresource: autoscaling/v1 Scale as a view of replicas and selector. */
 #include "api/fielderr.h"
 #include "api/selector.h"
+#include "apiserver/apiextensions/custom.h"
 #include "apiserver/http/body.h"
 #include "apiserver/http/patch.h"
 #include "apiserver/http/respond.h"
@@ -29,7 +30,26 @@ static const char *selector_text(struct arena *a, const struct doc *selector)
     return text ? text : "";
 }
 
-static struct doc *scale_of(struct arena *a, const struct doc *obj)
+/* What a Scale shows of an object, which for a custom resource stands where its definition says. */
+struct scale_view {
+    int64_t replicas, current;
+    const char *selector;
+};
+
+static struct scale_view view_of(const struct resource *res, struct arena *a, const struct doc *obj)
+{
+    const struct custom *c = res->custom;
+    if (!c)
+        return (struct scale_view){doc_int_or(doc_path(obj, "spec.replicas"), 0),
+                                   doc_int_or(doc_path(obj, "status.replicas"), 0),
+                                   selector_text(a, doc_path(obj, "spec.selector"))};
+    struct str selector = c->scale_selector ? doc_str(jsonpath_first(c->scale_selector, obj)) : STR("");
+    const char *text = arena_strndup(a, selector.p, selector.n);
+    return (struct scale_view){doc_int_or(jsonpath_first(c->scale_spec, obj), 0),
+                               doc_int_or(jsonpath_first(c->scale_status, obj), 0), text ? text : ""};
+}
+
+static struct doc *scale_of(const struct resource *res, struct arena *a, const struct doc *obj)
 {
     static const char *const copied[] = {"name", "namespace", "uid", "resourceVersion", "creationTimestamp"};
     struct doc *d = doc_object(a), *meta = doc_object(a), *spec = doc_object(a), *status = doc_object(a);
@@ -41,21 +61,20 @@ static struct doc *scale_of(struct arena *a, const struct doc *obj)
             doc_set(meta, copied[i], doc_clone(a, v, true));
     }
     doc_set(d, "metadata", meta);
-    int64_t replicas = doc_int_or(doc_path(obj, "spec.replicas"), 0);
-    if (replicas)
-        doc_set(spec, "replicas", doc_int(a, replicas));
+    struct scale_view v = view_of(res, a, obj);
+    if (v.replicas)
+        doc_set(spec, "replicas", doc_int(a, v.replicas));
     doc_set(d, "spec", spec);
-    doc_set(status, "replicas", doc_int(a, doc_int_or(doc_path(obj, "status.replicas"), 0)));
-    const char *selector = selector_text(a, doc_path(obj, "spec.selector"));
-    if (*selector)
-        doc_set(status, "selector", doc_string(a, str_of(selector)));
+    doc_set(status, "replicas", doc_int(a, v.current));
+    if (*v.selector)
+        doc_set(status, "selector", doc_string(a, str_of(v.selector)));
     doc_set(d, "status", status);
     return d;
 }
 
 static int respond_scale(struct request *r, const struct doc *obj, struct err *err)
 {
-    struct doc *scale = scale_of(r->arena, obj);
+    struct doc *scale = scale_of(r->res, r->arena, obj);
     if (arena_overflow(r->arena))
         return err_set(err, ERR_TOO_LARGE, "request too large");
     if (r->accept.shape == SHAPE_TABLE)
@@ -67,7 +86,7 @@ int sub_scale_get(struct request *r, struct err *err)
 {
     struct storage_object *o = NULL;
     struct doc *obj = NULL;
-    if (negotiate_accept(http_header(r->http, "accept"), NEGOTIATE_OBJECT, &r->accept, err) < 0)
+    if (negotiate_accept(http_header(r->http, "accept"), request_negotiates(r, NEGOTIATE_OBJECT), &r->accept, err) < 0)
         return -1;
     struct op op = write_op(r);
     if (store_get(&op, true, &obj, &o, err) < 0)
@@ -75,6 +94,13 @@ int sub_scale_get(struct request *r, struct err *err)
     int result = respond_scale(r, obj, err);
     storage_object_unref(o);
     return result;
+}
+
+static bool set_replicas(struct op *op, struct doc *obj, struct doc *number)
+{
+    if (op->res->custom)
+        return jsonpath_set(op->res->custom->scale_spec, op->arena, obj, number);
+    return doc_set_path(op->arena, obj, "spec.replicas", number);
 }
 
 /* The scaled object with what a Scale may change. */
@@ -88,10 +114,9 @@ static int apply_scale(struct op *op, const struct doc *old, const struct doc *s
         return field_errors_to_err(&errs, STR("autoscaling"), STR("Scale"), op->name, err);
     }
     struct doc *obj = doc_clone(op->arena, old, true);
-    struct doc *spec = obj ? doc_need_object(op->arena, obj, "spec") : NULL;
-    if (!spec)
+    struct doc *number = doc_int(op->arena, replicas);
+    if (!obj || !number || !set_replicas(op, obj, number))
         return err_set(err, ERR_TOO_LARGE, "request too large");
-    doc_set(spec, "replicas", doc_int(op->arena, replicas));
     struct str version = meta_str(scale, "resourceVersion"), uid = meta_uid(scale);
     if (version.n)
         meta_set_str(op->arena, obj, "resourceVersion", version);
@@ -111,7 +136,7 @@ static int from_scale(void *ctx, struct op *op, const struct doc *old, struct do
 static int from_patch(void *ctx, struct op *op, const struct doc *old, struct doc **ret, struct err *err)
 {
     struct doc *scale = NULL;
-    if (patch_apply(ctx, scale_of(op->arena, old), &scale, err) < 0)
+    if (patch_apply(ctx, scale_of(op->res, op->arena, old), &scale, err) < 0)
         return -1;
     return apply_scale(op, old, scale, ret, err);
 }

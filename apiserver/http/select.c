@@ -2,6 +2,7 @@
 
 #include "api/fielderr.h"
 #include "api/status.h"
+#include "apiserver/apiextensions/custom.h"
 #include "apiserver/options.h"
 #include "apiserver/registry/codec.h"
 #include "base/limits.h"
@@ -18,7 +19,8 @@ static int check_fields(const struct resource *res, const struct field_selector 
 {
     for (size_t i = 0; fields && i < fields->n; i++) {
         struct str label = fields->terms[i].field;
-        if (codec_field_known(res, label) || (str_is(label, "status.podIPs") && strcmp(res->name, "pods") == 0))
+        if (codec_field_known(res, label) || (res->custom && custom_field_known(res->custom, label)) ||
+            (str_is(label, "status.podIPs") && strcmp(res->name, "pods") == 0))
             continue;
         if (has_own_conversion(res))
             return err_set(err, ERR_BAD_REQUEST, "field label not supported: " STR_FMT, STR_ARG(label));
@@ -46,11 +48,27 @@ int selection_parse(struct request *r, struct selection *ret, struct err *err)
 struct field_lookup {
     const struct resource *res;
     const struct object_index *ix;
+    const struct storage_object *object;
+    struct arena *arena; /* of a custom resource's document, when one of its own fields is asked for */
+    struct doc *doc;
 };
+
+/* Custom fields change with the schema, so they are no part of what is kept with an object. */
+static struct str custom_value(struct field_lookup *l, struct str field)
+{
+    struct err ignored = ERR_INIT;
+    if (!l->arena)
+        l->arena = arena_new(LIMIT_DOC_ARENA);
+    if (!l->doc && codec_load(l->res, l->arena, l->object, &l->doc, &ignored) < 0)
+        return STR("");
+    return custom_field(l->res->custom, l->doc, field);
+}
 
 static struct str look_up(void *user, struct str field)
 {
-    const struct field_lookup *l = user;
+    struct field_lookup *l = user;
+    if (l->res->custom && custom_field_known(l->res->custom, field))
+        return custom_value(l, field);
     return codec_field_value(l->res, l->ix, field);
 }
 
@@ -59,9 +77,11 @@ bool selection_matches(void *user, const struct storage_object *o)
     const struct selection *s = user;
     if (selection_everything(s))
         return true;
-    struct field_lookup l = {s->res, codec_index(s->res, o)};
-    return l.ix && label_selector_matches(s->labels, l.ix->labels, l.ix->n_labels) &&
-           field_selector_matches(s->fields, look_up, &l);
+    struct field_lookup l = {s->res, codec_index(s->res, o), o, NULL, NULL};
+    bool matches = l.ix && label_selector_matches(s->labels, l.ix->labels, l.ix->n_labels) &&
+                   field_selector_matches(s->fields, look_up, &l);
+    arena_free(l.arena);
+    return matches;
 }
 
 static int parse_revision(struct str text, int64_t *ret, struct err *err)

@@ -1,5 +1,6 @@
 #include "apiserver/http/table.h"
 
+#include "apiserver/apiextensions/custom.h"
 #include "apiserver/http/respond.h"
 #include "apiserver/printers/printers.h"
 #include "apiserver/registry/codec.h"
@@ -18,6 +19,8 @@ static const struct printer *printer_of(const struct request *r)
     struct str resource = r->info.resource;
     if (r->sub && strcmp(r->sub->name, "scale") == 0)
         resource = str_of(arena_printf(r->arena, "%s/scale", r->res->name));
+    else if (r->res->custom)
+        return &r->res->custom->printer;
     return printer_find(r->info.group, resource);
 }
 
@@ -42,7 +45,9 @@ static struct doc *row_object(const struct request *r, struct arena *a, struct d
 
 static struct doc *make_row(const struct request *r, struct arena *a, const struct printer *p, struct doc *obj)
 {
-    struct doc *row = printer_row(a, p, obj, clock_wall(r->server->clock));
+    int64_t now = clock_wall(r->server->clock);
+    bool custom = r->res->custom && p == &r->res->custom->printer;
+    struct doc *row = custom ? custom_row(r->res->custom, a, obj, now) : printer_row(a, p, obj, now);
     struct doc *object = row_object(r, a, obj);
     if (row && object)
         doc_set(row, "object", object);
@@ -136,7 +141,7 @@ int table_write_event(const struct request *r, const struct storage_object *o, b
                       struct err *err)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
-    const struct printer *p = printer_find(r->info.group, r->info.resource);
+    const struct printer *p = printer_of(r);
     open_table(r, a, p, list_meta(a, str_of(arena_printf(a, "%lld", (long long)o->mod_revision))), with_columns, out);
     if (write_row(r, a, p, o, out, err) < 0)
         return -1;

@@ -3,6 +3,7 @@
  * Lives on the connection's loop thread; the storage only wakes it.
  */
 #include "api/status.h"
+#include "apiserver/apiextensions/custom.h"
 #include "apiserver/http/respond.h"
 #include "apiserver/http/select.h"
 #include "apiserver/http/table.h"
@@ -19,6 +20,7 @@ struct watch {
     struct storage_watch *events; /* NULL when opening failed: `failed` then says why */
     struct err failed;
     struct loop_timer timeout;
+    struct custom_watcher custom; /* in the list of its definition, for custom resources */
     bool timed_out, done, columns_sent;
 };
 
@@ -156,7 +158,7 @@ static int push_table(struct watch *w, struct slice_queue *out, const struct sto
 
 static int push_object(struct watch *w, struct slice_queue *out, const struct storage_event *e, struct err *err)
 {
-    const struct encoded *enc = NULL;
+    struct encoded enc;
     if (w->r->accept.shape == SHAPE_TABLE)
         return push_table(w, out, e, err);
     bool meta_only = w->r->accept.shape == SHAPE_METADATA || w->r->accept.shape == SHAPE_METADATA_LIST;
@@ -164,7 +166,7 @@ static int push_object(struct watch *w, struct slice_queue *out, const struct st
                            : codec_encoded(w->r->res, e->obj, w->r->accept.encoding, &enc, err);
     if (result < 0)
         return -1;
-    push_frame(w, out, e->type, shared_buf_ref(enc->buf), enc->all);
+    push_frame(w, out, e->type, enc.buf, enc.all);
     return 0;
 }
 
@@ -190,6 +192,8 @@ static enum http_pull watch_pull(void *ctx, struct slice_queue *out, size_t want
     if (!w->events && !w->done)
         push_error(w, out, &w->failed);
     while (!w->done && !w->timed_out && out->bytes < want) {
+        if (w->r->res->custom && custom_retired(w->r->res->custom))
+            return HTTP_PULL_END; /* the client comes again, to the new schema or to a 404 */
         if (!storage_watch_next(w->events, &e))
             return HTTP_PULL_WAIT;
         push_event(w, out, &e);
@@ -205,6 +209,8 @@ static void watch_close(void *ctx, bool complete)
     struct http_request *http = w->r->http;
     loop_timer_cancel(http_request_loop(http), &w->timeout);
     storage_watch_free(w->events);
+    if (w->r->res->custom)
+        custom_watch_end(w->r->res->custom, &w->custom);
     metrics_watches(w->r->server->metrics, -1);
     free(w);
     http_request_unref(http);
@@ -258,7 +264,7 @@ int verb_watch(struct request *r, struct err *err)
     struct selection s;
     struct str key;
     int64_t timeout_s;
-    if (negotiate_accept(http_header(r->http, "accept"), NEGOTIATE_LIST, &r->accept, err) < 0 ||
+    if (negotiate_accept(http_header(r->http, "accept"), request_negotiates(r, NEGOTIATE_LIST), &r->accept, err) < 0 ||
         read_options_parse(r, false, &o, err) < 0 || selection_parse(r, &s, err) < 0 ||
         timeout_of(r, &timeout_s, err) < 0 || (r->accept.shape == SHAPE_TABLE && table_check_query(r, err) < 0))
         return -1;
@@ -275,6 +281,9 @@ int verb_watch(struct request *r, struct err *err)
     http_request_ref(r->http);
     metrics_watches(r->server->metrics, 1);
     open_events(w, &o, key, single);
+    w->custom = (struct custom_watcher){.wake = watch_wake, .user = r->http};
+    if (r->res->custom)
+        custom_watch_begin(r->res->custom, &w->custom);
     w->timeout.fn = watch_timeout;
     loop_timer_set(http_request_loop(r->http), &w->timeout, timeout_s * NS_PER_S);
     struct http_header headers[RESPOND_HEADERS_MAX];

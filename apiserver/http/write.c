@@ -21,7 +21,7 @@ int write_check(struct request *r, struct err *err)
 {
     static const char *const supported[] = {"All"};
     struct str dry = query_get(&r->query, "dryRun");
-    if (negotiate_accept(http_header(r->http, "accept"), NEGOTIATE_OBJECT, &r->accept, err) < 0)
+    if (negotiate_accept(http_header(r->http, "accept"), request_negotiates(r, NEGOTIATE_OBJECT), &r->accept, err) < 0)
         return -1;
     if (!dry.n || str_is(dry, "All"))
         return 0;

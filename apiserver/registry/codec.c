@@ -4,6 +4,7 @@
 
 #include "api/json.h"
 #include "api/proto_codec.h"
+#include "apiserver/apiextensions/custom.h"
 #include "apiserver/registry/convert.h"
 #include "apiserver/registry/meta.h"
 #include "base/limits.h"
@@ -45,6 +46,8 @@ int codec_load(const struct resource *res, struct arena *a, const struct storage
         return err_set(err, ERR_INTERNAL, "decoding " STR_FMT ": not an object", STR_ARG(o->key));
     set_revision(a, obj, o->mod_revision);
     convert_from_storage(res, a, obj);
+    if (res->custom)
+        custom_restore(res->custom, a, obj);
     if (arena_overflow(a))
         return err_set(err, ERR_TOO_LARGE, "request too large");
     *ret = obj;
@@ -147,17 +150,11 @@ static int encode(struct doc *obj, const struct schema_message *m, enum encoding
     return enc == ENC_PROTOBUF ? encode_proto(obj, m, ret, err) : encode_json(obj, ret, err);
 }
 
-static int encoded_slot(const struct resource *res, const struct storage_object *o, unsigned slot, enum encoding enc,
-                        bool metadata_only, const struct encoded **ret, struct err *err)
+static int encode_object(const struct resource *res, const struct storage_object *o, enum encoding enc,
+                         bool metadata_only, struct encoded **ret, struct err *err)
 {
-    const struct encoded *have = storage_object_slot(o, slot);
-    if (have) {
-        *ret = have;
-        return 0;
-    }
     _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
     struct doc *obj = NULL;
-    struct encoded *e = NULL;
     if (codec_load(res, a, o, &obj, err) < 0)
         return -1;
     const struct schema_message *m = res->message;
@@ -168,14 +165,38 @@ static int encoded_slot(const struct resource *res, const struct storage_object 
             return failed_encoding(err);
         m = k->message;
     }
-    if (encode(obj, m, enc, &e, err) < 0)
-        return -1;
-    *ret = storage_object_set_slot(o, slot, e, encoded_free);
+    if (!m && enc == ENC_PROTOBUF)
+        return err_set(err, ERR_NOT_ACCEPTABLE, "object does not implement the protobuf marshalling interface");
+    return encode(obj, m, enc, ret, err);
+}
+
+/* An encoding that another version of the schema made is of no use; then there is one that is not kept. */
+static int encoded_slot(const struct resource *res, const struct storage_object *o, unsigned slot, enum encoding enc,
+                        bool metadata_only, struct encoded *ret, struct err *err)
+{
+    const struct encoded *have = storage_object_slot(o, slot);
+    uint64_t id = res->custom && !metadata_only ? res->custom->id : 0;
+    struct encoded *made = NULL;
+    if (UNLIKELY(!have || have->made_by != id)) {
+        if (encode_object(res, o, enc, metadata_only, &made, err) < 0)
+            return -1;
+        made->made_by = id;
+        if (have) {
+            *ret = *made; /* with its reference */
+            free(made);
+            return 0;
+        }
+        have = storage_object_set_slot(o, slot, made, encoded_free);
+        if (have->made_by != id)
+            return encoded_slot(res, o, slot, enc, metadata_only, ret, err);
+    }
+    *ret = *have;
+    shared_buf_ref(ret->buf);
     return 0;
 }
 
-int codec_encoded(const struct resource *res, const struct storage_object *o, enum encoding enc,
-                  const struct encoded **ret, struct err *err)
+int codec_encoded(const struct resource *res, const struct storage_object *o, enum encoding enc, struct encoded *ret,
+                  struct err *err)
 {
     unsigned slot = enc == ENC_PROTOBUF ? SLOT_PROTO : SLOT_JSON;
     if (!convert_is_storage_version(res))
@@ -184,7 +205,7 @@ int codec_encoded(const struct resource *res, const struct storage_object *o, en
 }
 
 int codec_encoded_metadata(const struct resource *res, const struct storage_object *o, enum encoding enc,
-                           const struct encoded **ret, struct err *err)
+                           struct encoded *ret, struct err *err)
 {
     unsigned slot = enc == ENC_PROTOBUF ? SLOT_META_PROTO : SLOT_META_JSON;
     return encoded_slot(res, o, slot, enc, true, ret, err);

@@ -32,14 +32,14 @@ int codec_store(const struct resource *res, struct arena *a, struct doc *obj, st
 struct encoded {
     struct shared_buf *buf;
     struct str all, inner;
+    uint64_t made_by; /* custom resources: id of the compiled version that it was written with; else 0 */
 };
-/* Owned by the object, immutable, valid as long as the object (or a reference to buf) lives. Any thread. enc: JSON or
- * PROTOBUF. */
-int codec_encoded(const struct resource *res, const struct storage_object *o, enum encoding enc,
-                  const struct encoded **ret, struct err *err) MUST_CHECK;
+/* *ret is a copy with a reference to buf for the caller. Any thread. enc: JSON or PROTOBUF. */
+int codec_encoded(const struct resource *res, const struct storage_object *o, enum encoding enc, struct encoded *ret,
+                  struct err *err) MUST_CHECK;
 /* The same of its PartialObjectMetadata. */
 int codec_encoded_metadata(const struct resource *res, const struct storage_object *o, enum encoding enc,
-                           const struct encoded **ret, struct err *err) MUST_CHECK;
+                           struct encoded *ret, struct err *err) MUST_CHECK;
 /* A document as answer bytes; the kind is looked up by its apiVersion and kind. */
 int codec_write(const struct doc *d, enum encoding enc, struct buf *out, struct err *err) MUST_CHECK;
 /* {kind, apiVersion: meta.k8s.io/v1, metadata} of an object. */

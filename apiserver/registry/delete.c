@@ -168,6 +168,8 @@ static int delete_once(struct op *op, struct delete_options *options, const stru
     if (codec_load(op->res, op->arena, stored, &obj, err) < 0 || precondition(op, obj, &o, err) < 0 ||
         admission_validate(op, ADMIT_DELETE, NULL, obj, err) < 0)
         return -1;
+    if (op->strategy->before_delete)
+        op->strategy->before_delete(op, obj);
     enum delete_step step = decide(op, obj, &o);
     if (arena_overflow(op->arena))
         return err_set(err, ERR_TOO_LARGE, "request too large");

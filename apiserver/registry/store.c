@@ -3,6 +3,7 @@
 #include "api/fielderr.h"
 #include "api/status.h"
 #include "apiserver/admission/admission.h"
+#include "apiserver/apiextensions/custom.h"
 #include "apiserver/registry/codec.h"
 #include "apiserver/registry/meta.h"
 #include "apiserver/registry/normalize.h"
@@ -53,6 +54,8 @@ static int64_t ttl_of(const struct op *op)
 
 static int validate(struct op *op, const struct doc *obj, const struct doc *old, struct err *err)
 {
+    if (op->res->custom)
+        return custom_validate(op->res->custom, op, obj, old, err);
     const struct validation_request v = {
         .arena = op->arena,
         .group = op->res->group,

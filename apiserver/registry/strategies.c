@@ -1,4 +1,6 @@
 /* The table of strategies, and rules too small for a file of their own. */
+#include "apiserver/apiextensions/crd_status.h"
+#include "apiserver/apiextensions/custom.h"
 #include "apiserver/registry/meta.h"
 #include "apiserver/registry/strategy.h"
 
@@ -110,9 +112,39 @@ static void csr_update(struct op *op, struct doc *obj, const struct doc *old)
         doc_keep(op->arena, obj, old, "status");
 }
 
+/* Which versions have ever been stored. */
+static void crd_note_storage_version(struct op *op, struct doc *obj)
+{
+    struct doc *status = doc_need_object(op->arena, obj, "status");
+    struct doc *stored = status ? doc_need_array(op->arena, status, "storedVersions") : NULL;
+    doc_foreach (doc_path(obj, "spec.versions"), v) {
+        struct str name = doc_str(doc_get(v, "name"));
+        bool known = !doc_true(doc_get(v, "storage"));
+        doc_foreach (stored, s)
+            known |= str_eq(doc_str(s), name);
+        if (!known && stored)
+            doc_append(stored, doc_string(op->arena, name));
+    }
+}
+
 static void crd_create(struct op *op, struct doc *obj)
 {
-    meta_set_int(op->arena, obj, "generation", 1);
+    doc_remove(obj, "status");
+    crd_note_storage_version(op, obj);
+}
+
+static void crd_update(struct op *op, struct doc *obj, const struct doc *old)
+{
+    (void)old;
+    if (op->user) /* the server itself writes status and finalizers together at the end */
+        doc_keep(op->arena, obj, old, "status");
+    crd_note_storage_version(op, obj);
+}
+
+static void crd_before_delete(struct op *op, struct doc *obj)
+{
+    if (!meta_is_deleting(obj))
+        crd_begin_deletion(op->arena, obj, op->now);
 }
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
@@ -156,7 +188,8 @@ static const struct strategy TABLE[] = {
     {"flowcontrol.apiserver.k8s.io", "flowschemas", S | G},
     {"flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", S | G},
     {"certificates.k8s.io", "certificatesigningrequests", S, csr_create, csr_update},
-    {"apiextensions.k8s.io", "customresourcedefinitions", S | G, crd_create},
+    {"apiextensions.k8s.io", "customresourcedefinitions", G | STRATEGY_NEEDS_VERSION, crd_create, crd_update,
+     .before_delete = crd_before_delete},
     {"apiregistration.k8s.io", "apiservices", S},
     {"admissionregistration.k8s.io", "validatingadmissionpolicies", S | G},
     {"admissionregistration.k8s.io", "validatingadmissionpolicybindings", G},
@@ -170,6 +203,8 @@ static const struct strategy TABLE[] = {
 
 const struct strategy *strategy_of(const struct resource *res)
 {
+    if (res->custom)
+        return &res->custom->strategy;
     for (size_t i = 0; i < ARRAY_LEN(TABLE); i++)
         if (strcmp(TABLE[i].group, res->group) == 0 && strcmp(TABLE[i].resource, res->name) == 0)
             return &TABLE[i];

@@ -67,6 +67,8 @@ struct strategy {
     void (*settle)(struct op *op, struct reservation *res, const struct doc *obj, bool written);
     /* The object is gone: give back what it held. */
     void (*release)(struct op *op, const struct doc *obj);
+    /* Before deleting means anything: what a deletion of this kind leaves on the object. NULL = nothing. */
+    void (*before_delete)(struct op *op, struct doc *obj);
 };
 
 /* Never NULL: resources without a row have a plain strategy. */

@@ -1,5 +1,6 @@
 #include "apiserver/validation/validation.h"
 
+#include "apiserver/apiextensions/crd_validate.h"
 #include "apiserver/validation/kinds.h"
 
 #define RBAC "rbac.authorization.k8s.io"
@@ -59,6 +60,7 @@ static const struct kind_rules {
     {RBAC, "ClusterRole", "", name_path_segment, validate_cluster_role, NULL},
     {RBAC, "RoleBinding", "", name_path_segment, validate_role_binding, validate_role_binding_update},
     {RBAC, "ClusterRoleBinding", "", name_path_segment, validate_role_binding, validate_role_binding_update},
+    {"apiextensions.k8s.io", "CustomResourceDefinition", "", NULL, validate_crd, validate_crd_update},
     {"autoscaling", "Scale", "scale", NULL, validate_scale, NULL},
     /* names with other characters than a DNS subdomain has */
     {"networking.k8s.io", "IPAddress", "", name_path_segment, no_rules, NULL},

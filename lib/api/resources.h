@@ -19,6 +19,8 @@ enum resource_verbs {
     VERB_DELETECOLLECTION = 1 << 7,
 };
 
+struct custom; /* apiserver/apiextensions: the version of a CustomResourceDefinition behind a row */
+
 struct resource_sub {
     const char *name;         /* "status" */
     const char *kind_group;   /* of the body where it is not the resource's kind; NULL = the resource's group */
@@ -48,7 +50,8 @@ struct resource {
     uint8_t n_subs;
     uint16_t verbs;
     bool namespaced;
-    bool storage_json; /* stored as JSON, not protobuf */
+    bool storage_json;           /* stored as JSON, not protobuf */
+    const struct custom *custom; /* NULL = built in; rows of custom resources have no messages */
 };
 
 struct resource_group {
