@@ -76,22 +76,22 @@ static const struct flag flag_table[] = {
     {FLAG_INT, "v", &arg_.verbosity, "N", "4 and more: debug lines", 0, 10},
 };
 
-static const char *cut_trailing_slash(const char *path)
+static const char *cut_trailing_slash(struct arena *a, const char *path)
 {
     size_t n = strlen(path);
-    return n > 1 && path[n - 1] == '/' ? xstrndup(path, n - 1) : path;
+    return n > 1 && path[n - 1] == '/' ? arena_strndup(a, path, n - 1) : path;
 }
 
-static void make_config(struct kubelet_config *c)
+static void make_config(struct arena *a, struct kubelet_config *c)
 {
-    static char address[64]; /* lives as long as the program, like the flags */
+    char address[64];
     struct machine m;
     machine_read(&m);
     *c = (struct kubelet_config){
-        .node_name = arg_.hostname ? arg_.hostname : xstrdup(m.hostname),
-        .root_dir = cut_trailing_slash(arg_.root_dir),
-        .pod_logs_dir = cut_trailing_slash(arg_.pod_logs_dir),
-        .cgroup_root = strcmp(arg_.cgroup_root, "/") == 0 ? "" : cut_trailing_slash(arg_.cgroup_root),
+        .node_name = arg_.hostname ? arg_.hostname : arena_strdup(a, m.hostname),
+        .root_dir = cut_trailing_slash(a, arg_.root_dir),
+        .pod_logs_dir = cut_trailing_slash(a, arg_.pod_logs_dir),
+        .cgroup_root = strcmp(arg_.cgroup_root, "/") == 0 ? "" : cut_trailing_slash(a, arg_.cgroup_root),
         .cluster_domain = arg_.cluster_domain,
         .max_pods = arg_.max_pods,
         .log_max_size = 10 * (int64_t)MIB,
@@ -99,14 +99,14 @@ static void make_config(struct kubelet_config *c)
     };
     struct str ips = str_of(arg_.node_ip), ip;
     while (ips.n && c->n_node_ips < NODE_ADDRESSES_MAX && str_split(&ips, ',', &ip))
-        c->node_ips[c->n_node_ips++] = str_dup(ip);
+        c->node_ips[c->n_node_ips++] = arena_str(a, ip).p;
     if (c->n_node_ips == 0) {
         if (!machine_address(address, sizeof(address)))
             snprintf(address, sizeof(address), "127.0.0.1");
-        c->node_ips[c->n_node_ips++] = address;
+        c->node_ips[c->n_node_ips++] = arena_strdup(a, address);
     }
     for (size_t i = 0; i < arg_.cluster_dns.n && i < CLUSTER_DNS_MAX; i++)
-        c->cluster_dns[c->n_cluster_dns++] = str_dup(arg_.cluster_dns.items[i]);
+        c->cluster_dns[c->n_cluster_dns++] = arena_str(a, arg_.cluster_dns.items[i]).p;
 }
 
 static int make_client(struct kubelet *k, struct err *err)
@@ -225,11 +225,11 @@ int main(int argc, char **argv)
     struct err err = ERR_INIT;
     flags_parse_or_exit(&flags, argc, argv);
     log_setup("kubelet", arg_.verbosity >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg_.log_format, "json") == 0);
-    make_config(&config);
+    struct arena *arena = arena_new(MIB);
+    make_config(arena, &config);
     struct runtime_options runtime_options = {.endpoint = arg_.endpoint};
     struct kubelet k = {.config = &config, .clock = &clock_system, .stop = stop_new()};
     stop_on_signals(k.stop);
-    struct arena *arena = arena_new(MIB);
     int rc = runtime_new(&runtime_options, &k.runtime, &err);
     if (rc == 0 && arg_.cleanup) {
         rc = kubelet_cleanup(k.runtime, &config, &err);

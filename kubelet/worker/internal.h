@@ -94,5 +94,8 @@ void worker_kill_some(struct pod_worker *w, const struct kill_action *kills, siz
 /* hooks.c: 0 = done. text gets what an event says. */
 int hook_run(struct kubelet *k, const Corev1__Pod *pod, const Corev1__Container *c, const char *container_id,
              const char *pod_ip, const Corev1__LifecycleHandler *h, int64_t timeout_s, struct err *err) MUST_CHECK;
+/* Waits for the container's postStart, however long that takes, but no longer than the pod is wanted. */
+int hook_post_start(struct pod_worker *w, const Corev1__Container *c, const char *container_id, const char *pod_ip,
+                    struct err *err) MUST_CHECK;
 
 #endif

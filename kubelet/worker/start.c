@@ -419,7 +419,7 @@ static bool run_post_start(const struct start *s, const char *id)
     if (!l || !l->poststart)
         return true;
     struct downward_facts f = worker_facts(w);
-    if (hook_run(w->k, s->pod, s->c, id, f.n_pod_ips ? f.pod_ips[0] : "", l->poststart, 0, &err) == 0)
+    if (hook_post_start(w, s->c, id, f.n_pod_ips ? f.pod_ips[0] : "", &err) == 0)
         return true;
     event(s, EVENT_WARNING, "FailedPostStartHook", "PostStartHook failed");
     worker_set_waiting(w, s->c->name, "PostStartHookError", "%s", err.msg);

@@ -146,6 +146,15 @@ case_survives() {
     is "deleted" "" "$(gone stay)"
 }
 
+case_stuck_hook() {
+    pod stuck "containers: [$(c main 'sleep 1000' 'lifecycle: {postStart: {exec: {command: [sleep, "1000"]}}}')]"
+    eventually "waits for its hook" ContainerCreating field stuck '{.status.containerStatuses[0].state.waiting.reason}'
+    sleep 1
+    is "is deleted all the same" 'pod "stuck" deleted' "$(timeout 20 kubectl delete pod stuck 2>&1 | head -1)"
+    pod failing "restartPolicy: Never, containers: [$(c main 'sleep 1000' 'lifecycle: {postStart: {exec: {command: ["false"]}}}')]"
+    eventually "a hook that fails" "FailedPostStartHook: PostStartHook failed" sh -c "kubectl get events --field-selector involvedObject.name=failing,reason=FailedPostStartHook -o jsonpath='{.items[0].reason}: {.items[0].message}'"
+}
+
 case_power_cut() {
     pod cut "containers: [$(c main 'sleep 1000')]"
     eventually "it runs" "1/1 Running" status cut
