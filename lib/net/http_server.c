@@ -24,8 +24,7 @@ struct server_thread {
     struct http_server *server;
     pthread_t id;
     bool started;
-    struct loop_task stop_task;
-    bool stop_hard;
+    struct loop_task stop_task, kill_task; /* each is posted once: a task may not be touched while the loop has it */
 };
 
 struct bound {
@@ -338,21 +337,28 @@ static void on_stop(struct loop_task *task)
 {
     struct server_thread *thread = CONTAINER_OF(task, struct server_thread, stop_task);
     list_foreach (&thread->t.conns, struct conn, c, link) {
-        if (thread->stop_hard || !c->proto)
-            conn_close(c);
-        else
+        if (c->proto)
             c->proto->shutdown(c);
+        else
+            conn_close(c);
     }
+}
+
+static void on_kill(struct loop_task *task)
+{
+    struct server_thread *thread = CONTAINER_OF(task, struct server_thread, kill_task);
+    list_foreach (&thread->t.conns, struct conn, c, link)
+        conn_close(c);
 }
 
 static void tell_threads(struct http_server *s, bool hard)
 {
     for (size_t i = 0; i < s->n_threads; i++) {
         struct server_thread *thread = &s->threads[i];
-        thread->stop_task.fn = on_stop;
-        thread->stop_hard = hard;
+        struct loop_task *task = hard ? &thread->kill_task : &thread->stop_task;
+        task->fn = hard ? on_kill : on_stop;
         if (thread->started)
-            (void)loop_post(thread->t.loop, &thread->stop_task);
+            (void)loop_post(thread->t.loop, task);
     }
 }
 
