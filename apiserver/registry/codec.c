@@ -32,8 +32,21 @@ static void set_revision(struct arena *a, struct doc *obj, int64_t revision)
         return;
     struct doc *meta = meta_need(a, obj);
     struct doc *text = doc_printf(a, "%lld", (long long)revision);
-    if (meta && text)
+    struct doc *uid = doc_get(meta, "uid");
+    if (!meta || !text)
+        return;
+    if (!uid || doc_get(meta, "resourceVersion")) {
         doc_set(meta, "resourceVersion", text);
+        return;
+    }
+    /* Behind uid, where Go's struct has it: the stored form never holds it, so nothing has to be replaced. */
+    text->key = "resourceVersion";
+    text->key_len = (uint32_t)strlen(text->key);
+    text->next = uid->next;
+    uid->next = text;
+    if (meta->last == uid)
+        meta->last = text;
+    meta->n++;
 }
 
 int codec_load(const struct resource *res, struct arena *a, const struct storage_object *o, struct doc **ret,
