@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "api/json.h"
+#include "apiserver/apiextensions/customs.h"
 #include "apiserver/openapi/gnostic.h"
 #include "apiserver/openapi/spec.h"
 #include "base/limits.h"
@@ -28,21 +29,69 @@ static struct doc *info(struct arena *a, const char *version)
     return d;
 }
 
-/* All groups when group is NULL. */
-static struct doc *build_paths(struct spec *s, const struct resource_group *group, struct str version)
+/* What a document is about: everything, or one group and version. */
+struct scope {
+    bool all;
+    struct str group, version;
+    const struct customs_table *customs; /* NULL = none */
+    const char *program;
+};
+
+struct custom_walk {
+    struct spec *s;
+    struct doc *paths, *definitions;
+};
+
+static void custom_paths(void *arg, const struct custom *c, bool terminating)
 {
-    struct doc *paths = doc_object(s->a);
+    const struct custom_walk *w = arg;
+    (void)terminating;
+    spec_paths(w->s, w->paths, &c->res);
+}
+
+static void custom_definitions(void *arg, const struct custom *c, bool terminating)
+{
+    const struct custom_walk *w = arg;
+    (void)terminating;
+    spec_custom_definitions(w->s, w->definitions, c);
+}
+
+static void each_custom(const struct scope *o, customs_visit visit, struct custom_walk *w)
+{
+    if (o->customs)
+        customs_each(o->customs, o->all ? (struct str){NULL, 0} : o->group, o->version, visit, w);
+}
+
+static struct doc *build_paths(struct spec *s, const struct scope *o)
+{
+    struct custom_walk w = {s, doc_object(s->a), NULL};
     const struct resource *all;
     size_t n = resources(&all);
 
-    for (size_t i = 0; paths && i < n; i++)
-        if (!group || (strcmp(all[i].group, group->group) == 0 && str_is(version, all[i].version)))
-            spec_paths(s, paths, &all[i]);
-    return paths;
+    for (size_t i = 0; w.paths && i < n; i++)
+        if (o->all || (str_is(o->group, all[i].group) && str_is(o->version, all[i].version)))
+            spec_paths(s, w.paths, &all[i]);
+    if (w.paths)
+        each_custom(o, custom_paths, &w);
+    return w.paths;
 }
 
-static struct doc *document(struct arena *a, bool v3, const struct resource_group *group, struct str version,
-                            const char *program)
+/* Those of custom resources first: they mention built-in ones. */
+static struct doc *build_definitions(struct spec *s, const struct scope *o)
+{
+    struct custom_walk w = {s, NULL, doc_object(s->a)};
+
+    if (!w.definitions)
+        return NULL;
+    each_custom(o, custom_definitions, &w);
+    struct doc *all = spec_definitions(s);
+    doc_foreach (w.definitions, d)
+        if (all)
+            doc_set_str(all, doc_key(d), doc_clone(s->a, d, true));
+    return all;
+}
+
+static struct doc *document(struct arena *a, bool v3, const struct scope *o)
 {
     struct doc *d = doc_object(a), *components = doc_object(a);
     struct spec s;
@@ -50,22 +99,24 @@ static struct doc *document(struct arena *a, bool v3, const struct resource_grou
     if (!d || !components || spec_init(&s, a, v3) < 0)
         return NULL;
     doc_set(d, v3 ? "openapi" : "swagger", doc_string(a, v3 ? STR("3.0.0") : STR("2.0")));
-    doc_set(d, "info", info(a, program));
-    doc_set(d, "paths", build_paths(&s, group, version));
+    doc_set(d, "info", info(a, o->program));
+    doc_set(d, "paths", build_paths(&s, o));
     if (!v3) {
-        doc_set(d, "definitions", spec_definitions(&s));
+        doc_set(d, "definitions", build_definitions(&s, o));
         return d;
     }
-    doc_set(components, "schemas", spec_definitions(&s));
+    doc_set(components, "schemas", build_definitions(&s, o));
     doc_set(d, "components", components);
     return d;
 }
 
-/* --- hashes: of the program's version and the document's name --- */
+/* --- hashes: of the program's version, the document's name, and what custom resources there are --- */
 
-static uint64_t document_hash(const char *version, struct str name)
+static uint64_t document_hash(const struct scope *o, struct str name)
 {
-    return hash_bytes(version, strlen(version), hash_bytes(name.p, name.n, 36));
+    uint64_t seed = o->customs ? o->customs->hash : 0;
+
+    return hash_bytes(o->program, strlen(o->program), hash_bytes(name.p, name.n, 36 + seed));
 }
 
 static bool set_etag(struct openapi_answer *ret, uint64_t hash, struct str if_none_match)
@@ -114,7 +165,7 @@ static int finish(struct openapi_answer *ret, struct arena *a, const struct doc 
     return buf_ok(&ret->body) ? 0 : err_set(err, ERR_INTERNAL, "no memory for the OpenAPI document");
 }
 
-static int serve_v2(struct str accept, struct str if_none_match, const char *version, struct openapi_answer *ret,
+static int serve_v2(struct str accept, struct str if_none_match, struct scope o, struct openapi_answer *ret,
                     struct err *err)
 {
     bool protobuf = accepts(accept, STR(V2_PROTOBUF_AT), false) || accepts(accept, STR(V2_PROTOBUF), false);
@@ -122,27 +173,27 @@ static int serve_v2(struct str accept, struct str if_none_match, const char *ver
     if (!protobuf && !accepts(accept, STR("application/json"), true))
         return not_acceptable(err);
     ret->content_type = protobuf ? V2_PROTOBUF : "application/json";
-    if (set_etag(ret, document_hash(version, protobuf ? STR("v2 protobuf") : STR("v2")), if_none_match))
+    if (set_etag(ret, document_hash(&o, protobuf ? STR("v2 protobuf") : STR("v2")), if_none_match))
         return 0;
     _cleanup_(arena_freep) struct arena *a = arena_new(OPENAPI_ARENA);
-    return finish(ret, a, document(a, false, NULL, STR(""), version), protobuf, err);
+    o.all = true;
+    return finish(ret, a, document(a, false, &o), protobuf, err);
 }
 
-static void index_entry(struct arena *a, struct doc *paths, const char *name, const char *version)
+static void index_entry(struct arena *a, struct doc *paths, const char *name, const struct scope *o)
 {
     struct doc *d = doc_object(a);
 
     if (!d || !name)
         return;
-    doc_set(
-        d, "serverRelativeURL",
-        doc_printf(a, "/openapi/v3/%s?hash=%016llX", name, (unsigned long long)document_hash(version, str_of(name))));
+    doc_set(d, "serverRelativeURL",
+            doc_printf(a, "/openapi/v3/%s?hash=%016llX", name, (unsigned long long)document_hash(o, str_of(name))));
     doc_set(paths, name, d);
 }
 
-static int serve_index(struct str if_none_match, const char *version, struct openapi_answer *ret, struct err *err)
+static int serve_index(struct str if_none_match, const struct scope *o, struct openapi_answer *ret, struct err *err)
 {
-    if (set_etag(ret, document_hash(version, STR("v3")), if_none_match))
+    if (set_etag(ret, document_hash(o, STR("v3")), if_none_match))
         return 0;
     _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
     struct doc *d = doc_object(a), *paths = doc_object(a);
@@ -154,68 +205,80 @@ static int serve_index(struct str if_none_match, const char *version, struct ope
             index_entry(a, paths,
                         arena_printf(a, "%s%s/%s", groups[i].group[0] ? "apis/" : "api", groups[i].group,
                                      groups[i].versions[v]),
-                        version);
+                        o);
+    for (size_t i = 0; paths && o->customs && i < o->customs->n_groups; i++)
+        for (size_t v = 0; v < o->customs->groups[i].n_versions; v++)
+            index_entry(a, paths,
+                        arena_printf(a, "apis/" STR_FMT "/" STR_FMT, STR_ARG(o->customs->groups[i].group),
+                                     STR_ARG(o->customs->groups[i].versions[v])),
+                        o);
     if (d && paths)
         doc_set(d, "paths", paths);
     return finish(ret, a, d, false, err);
 }
 
-/* "api/v1" or "apis/apps/v1"; false when that is not served */
-static bool find_group(struct str name, const struct resource_group **ret_group, struct str *ret_version)
+static bool is_custom_group(const struct customs_table *t, struct str group, struct str version)
 {
-    const struct resource_group *groups;
-    size_t n = resource_groups(&groups);
-    struct str head, group = STR(""), version = name;
-
-    if (!str_split(&version, '/', &head) || (!str_is(head, "api") && !str_is(head, "apis")))
-        return false;
-    if (str_is(head, "apis") && (!str_split(&version, '/', &group) || group.n == 0))
-        return false;
-    for (size_t i = 0; version.p && i < n; i++)
-        for (size_t v = 0; v < groups[i].n_versions; v++)
-            if (str_is(group, groups[i].group) && str_is(version, groups[i].versions[v])) {
-                *ret_group = &groups[i];
-                *ret_version = version;
+    for (size_t i = 0; t && i < t->n_groups; i++)
+        for (size_t v = 0; v < t->groups[i].n_versions; v++)
+            if (str_eq(group, t->groups[i].group) && str_eq(version, t->groups[i].versions[v]))
                 return true;
-            }
     return false;
 }
 
-static int serve_group(struct str name, struct str hash, struct str if_none_match, const char *version,
+/* "api/v1" or "apis/apps/v1"; false when that is not served */
+static bool find_group(struct str name, struct scope *o)
+{
+    const struct resource_group *groups;
+    size_t n = resource_groups(&groups);
+    struct str head;
+
+    o->version = name;
+    if (!str_split(&o->version, '/', &head) || (!str_is(head, "api") && !str_is(head, "apis")))
+        return false;
+    if (str_is(head, "apis") && (!str_split(&o->version, '/', &o->group) || o->group.n == 0))
+        return false;
+    for (size_t i = 0; o->version.p && i < n; i++)
+        for (size_t v = 0; v < groups[i].n_versions; v++)
+            if (str_is(o->group, groups[i].group) && str_is(o->version, groups[i].versions[v]))
+                return true;
+    return is_custom_group(o->customs, o->group, o->version);
+}
+
+static int serve_group(struct str name, struct str hash, struct str if_none_match, struct scope o,
                        struct openapi_answer *ret, struct err *err)
 {
-    const struct resource_group *group;
-    struct str group_version;
     char want[20];
 
-    if (!find_group(name, &group, &group_version))
+    if (!find_group(name, &o))
         return err_set(err, ERR_NOT_FOUND, "the server could not find the requested resource");
-    uint64_t h = document_hash(version, name);
+    uint64_t h = document_hash(&o, name);
     snprintf(want, sizeof(want), "%016llX", (unsigned long long)h);
     if (str_is(hash, want))
         ret->cacheable = "public, immutable";
     if (set_etag(ret, h, if_none_match))
         return 0;
     _cleanup_(arena_freep) struct arena *a = arena_new(OPENAPI_ARENA);
-    return finish(ret, a, document(a, true, group, group_version, version), false, err);
+    return finish(ret, a, document(a, true, &o), false, err);
 }
 
 int openapi_serve(struct str path, struct str hash, struct str accept, struct str if_none_match, const char *version,
-                  struct openapi_answer *ret, struct err *err)
+                  const struct customs_table *customs, struct openapi_answer *ret, struct err *err)
 {
+    const struct scope o = {.group = STR(""), .version = STR(""), .customs = customs, .program = version};
     struct openapi_answer answer = {.content_type = "application/json", .body = BUF_INIT(OPENAPI_BODY)};
     int r;
 
     if (str_ends(path, STR("/")))
         path.n--;
     if (str_is(path, "/openapi/v2"))
-        r = serve_v2(accept, if_none_match, version, &answer, err);
+        r = serve_v2(accept, if_none_match, o, &answer, err);
     else if (!accepts(accept, STR("application/json"), true))
         r = not_acceptable(err);
     else if (str_is(path, "/openapi/v3"))
-        r = serve_index(if_none_match, version, &answer, err);
+        r = serve_index(if_none_match, &o, &answer, err);
     else if (str_starts(path, STR("/openapi/v3/")))
-        r = serve_group(str_from(path, 12), hash, if_none_match, version, &answer, err);
+        r = serve_group(str_from(path, 12), hash, if_none_match, o, &answer, err);
     else
         r = err_set(err, ERR_NOT_FOUND, "the server could not find the requested resource");
     if (answer.body.len > MIB / 4) /* rare and large: give what it took back to the system, not to malloc */

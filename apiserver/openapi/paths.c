@@ -130,7 +130,7 @@ struct place {
     const struct resource *r;
     const struct resource_sub *sub; /* NULL = the resource itself */
     bool all_namespaces;
-    const struct schema_message *object; /* what is sent and answered */
+    const struct schema_message *object; /* what is sent and answered; NULL = the custom resource */
     const char *kind_group, *kind_version, *kind;
 };
 
@@ -203,13 +203,18 @@ static const struct schema_message *meta(const char *kind)
     return schema_kind_find(STR("meta.k8s.io"), STR("v1"), str_of(kind))->message;
 }
 
+static struct doc *object_ref(struct spec *s, const struct place *p)
+{
+    return p->object ? spec_ref(s, p->object) : spec_custom_ref(s, p->r, false);
+}
+
 static struct doc *answer_schema(struct spec *s, const struct operation *op, const struct place *p)
 {
     if (op->verb == VERB_LIST)
-        return spec_ref(s, p->r->list_message);
+        return p->r->custom ? spec_custom_ref(s, p->r, true) : spec_ref(s, p->r->list_message);
     if (op->body == BODY_DELETE)
         return spec_ref(s, meta("Status"));
-    return p->sub && strcmp(p->sub->name, "log") == 0 ? NULL : spec_ref(s, p->object);
+    return p->sub && strcmp(p->sub->name, "log") == 0 ? NULL : object_ref(s, p);
 }
 
 static struct doc *responses(struct spec *s, const struct operation *op, const struct place *p)
@@ -229,7 +234,7 @@ static struct doc *body_schema(struct spec *s, const struct operation *op, const
 {
     if (op->body == BODY_PATCH)
         return named(s, "type", doc_string(s->a, STR("object")));
-    return spec_ref(s, op->body == BODY_DELETE ? meta("DeleteOptions") : p->object);
+    return op->body == BODY_DELETE ? spec_ref(s, meta("DeleteOptions")) : object_ref(s, p);
 }
 
 static const char *const patch_types[] = {"application/json-patch+json", "application/merge-patch+json",
@@ -397,7 +402,7 @@ static void sub_paths(struct spec *s, struct doc *paths, const struct resource *
     p.kind_group = sub->kind_group ? sub->kind_group : r->group;
     p.kind_version = sub->kind_version ? sub->kind_version : r->version;
     const struct schema_kind *k = schema_kind_find(str_of(p.kind_group), str_of(p.kind_version), str_of(p.kind));
-    p.object = k ? k->message : r->message;
+    p.object = k && (!r->custom || sub->kind_group) ? k->message : r->message;
     if (!tail || !item)
         return;
     if (!is_connection(sub))

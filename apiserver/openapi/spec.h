@@ -27,6 +27,10 @@ struct doc *spec_definitions(struct spec *s);
 /* The paths of a resource and its subresources, added to `paths`. */
 void spec_paths(struct spec *s, struct doc *paths, const struct resource *r);
 
+/* Custom resources: references by name, and their two definitions, added to `all`. */
+struct doc *spec_custom_ref(struct spec *s, const struct resource *r, bool list);
+void spec_custom_definitions(struct spec *s, struct doc *all, const struct custom *c);
+
 /* obj[key] = text; nothing when text is NULL. */
 void spec_text(struct spec *s, struct doc *obj, const char *key, const char *text);
 /* {"group": .., "kind": .., "version": ..} */

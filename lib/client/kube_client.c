@@ -276,7 +276,11 @@ static int delete_at(struct kube_client *c, const struct kube_kind *k, const cha
     _cleanup_(buf_releasep) struct buf body = BUF_INIT(4 * KIB);
 
     put_delete_options(&body, o ? o : &delete_default);
-    struct rest_request r = {.method = "DELETE", .path = path, .content_type = REST_JSON, .body = buf_str(&body)};
+    struct rest_request r = {.method = "DELETE",
+                             .path = path,
+                             .accept = REST_PROTOBUF "," REST_JSON, /* custom resources have no protobuf */
+                             .content_type = REST_JSON,
+                             .body = buf_str(&body)};
     return object_call(c, k, &r, NULL, err);
 }
 

@@ -20,7 +20,7 @@ static int serve(const char *path, const char *accept, const char *if_none_match
 {
     struct err err = ERR_INIT;
 
-    return openapi_serve(str_of(path), STR(""), str_of(accept), str_of(if_none_match), VERSION, ret, &err) < 0
+    return openapi_serve(str_of(path), STR(""), str_of(accept), str_of(if_none_match), VERSION, NULL, ret, &err) < 0
                ? (int)err.code
                : 0;
 }
