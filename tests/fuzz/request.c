@@ -1,7 +1,7 @@
 /*
- * What a client writes into the first line and two headers of a request: path and query, Accept, Content-Type. The input is
- * "METHOD target\naccept\ncontent-type". A resource request must name its verb and resource, and views must stay
- * inside their texts (ASan).
+ * What a client writes into the first line and two headers of a request: path and query, Accept, Content-Type. The
+ * input is "METHOD target\naccept\ncontent-type". A resource request must name its verb and resource, and views must
+ * stay inside their texts (ASan).
  */
 #include <stdint.h>
 #include <stdlib.h>
