@@ -194,6 +194,9 @@ static int64_t next_look(const struct rest *rest, int64_t age)
 
 static int end_namespace(struct ns_controller *c, const struct kube_object *o, struct rest *rest, struct err *err)
 {
+    /* Without the custom kinds something could be left behind for good. */
+    if (all_kinds_refresh(c->kinds, c->base.env.client, err) < 0)
+        return -1;
     empty_namespace(c, o->meta->name, rest);
     if (!rest->any)
         return finalize(c, o, err);

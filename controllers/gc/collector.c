@@ -13,7 +13,12 @@ struct collector {
     struct all_kinds *kinds;
     pthread_mutex_t lock; /* guards the graph: all informers tell it */
     struct graph *graph;
+    struct informer_handler handler;
+    size_t watched;  /* of the kinds, how many have informers; the ticker's after make */
+    bool look_again; /* new kinds were watched since the last tick */
 };
+
+#define DISCOVERY_NS (3 * NS_PER_S) /* how soon a new custom kind is watched */
 
 static void emit(void *ctx, const char *uid)
 {
@@ -83,12 +88,65 @@ static int patch(struct collector *c, const struct kube_kind *k, const char *ns,
     return r;
 }
 
+static void put_owner(struct buf *b, const Metav1__OwnerReference *r, bool may_block)
+{
+    buf_puts(b, b->data[b->len - 1] == '[' ? "{" : ",{");
+    buf_puts(b, "\"apiVersion\":");
+    json_write_string(b, str_of(kstr(r->apiversion)));
+    put_member(b, "kind", kstr(r->kind));
+    put_member(b, "name", kstr(r->name));
+    put_member(b, "uid", kstr(r->uid));
+    if (r->has_controller)
+        buf_printf(b, ",\"controller\":%s", r->controller ? "true" : "false");
+    if (r->has_blockownerdeletion)
+        buf_printf(b, ",\"blockOwnerDeletion\":%s", r->blockownerdeletion && may_block ? "true" : "false");
+    buf_putc(b, '}');
+}
+
+/* Custom resources take no strategic patch: the whole list is written, against the version that was read. owners are
+ * dropped, references to `unblock` (NULL = none) stop blocking. */
+static int rewrite_owners(struct collector *c, const struct graph_place *p, const char *const *owners, size_t n,
+                          const char *unblock, struct err *err)
+{
+    const struct kube_kind *k = all_kinds_metadata(c->kinds, p->kind);
+    _cleanup_(kube_object_unrefp) struct kube_object *o = NULL;
+    _cleanup_(buf_releasep) struct buf b = BUF_INIT(256 * KIB);
+
+    if (kube_get(c->base.env.client, k, p->ns, p->name, &o, err) < 0) {
+        if (err->code != ERR_NOT_FOUND)
+            return -1;
+        err_clear(err);
+        return 0;
+    }
+    buf_puts(&b, "{\"metadata\":{\"ownerReferences\":[");
+    for (size_t i = 0; i < o->meta->n_ownerreferences; i++) {
+        const Metav1__OwnerReference *r = o->meta->ownerreferences[i];
+        bool drop = false;
+        for (size_t j = 0; j < n; j++)
+            drop |= strcmp(owners[j], kstr(r->uid)) == 0;
+        if (!drop)
+            put_owner(&b, r, !unblock || strcmp(unblock, kstr(r->uid)) != 0);
+    }
+    buf_putc(&b, ']');
+    put_member(&b, "resourceVersion", kstr(o->meta->resourceversion));
+    put_member(&b, "uid", p->uid);
+    buf_puts(&b, "}}");
+    int r = kube_patch(c->base.env.client, k, p->ns, p->name, "", KUBE_PATCH_MERGE, buf_str(&b), NULL, err);
+    if (r < 0 && (err->code == ERR_NOT_FOUND || err->code == ERR_INVALID)) {
+        err_clear(err);
+        return 0;
+    }
+    return r;
+}
+
 /* Takes owner references away from an object. uid makes sure that it is the object meant. */
 static int drop_owners(struct collector *c, const struct graph_place *p, const char *const *owners, size_t n,
                        struct err *err)
 {
     _cleanup_(buf_releasep) struct buf b = BUF_INIT(256 * KIB);
 
+    if (all_kinds_is_custom(c->kinds, p->kind))
+        return rewrite_owners(c, p, owners, n, NULL, err);
     buf_puts(&b, "{\"metadata\":{\"ownerReferences\":[");
     for (size_t i = 0; i < n; i++) {
         buf_printf(&b, "%s{\"$patch\":\"delete\"", i ? "," : "");
@@ -156,10 +214,19 @@ static enum owner_state state_of(const Metav1__ObjectMeta *m)
 }
 
 /* What the informers know is enough to let an object live; that an owner is gone only the server can say. */
+static const struct kube_kind *kind_of(struct collector *c, const Metav1__OwnerReference *r, struct err *err)
+{
+    const struct kube_kind *k = all_kinds_find(c->kinds, str_of(r->apiversion), str_of(r->kind));
+
+    if (!k && all_kinds_refresh(c->kinds, c->base.env.client, err) < 0)
+        err_clear(err);
+    return k ? k : all_kinds_find(c->kinds, str_of(r->apiversion), str_of(r->kind));
+}
+
 static int owner_state(struct collector *c, const struct kube_object *o, const Metav1__OwnerReference *r,
                        enum owner_state *ret, struct err *err)
 {
-    const struct kube_kind *k = all_kinds_find(c->kinds, str_of(r->apiversion), str_of(r->kind));
+    const struct kube_kind *k = kind_of(c, r, err);
     _cleanup_(kube_object_unrefp) struct kube_object *owner = NULL;
     const char *ns = kstr(o->meta->namespace_);
     struct graph_place p;
@@ -203,6 +270,11 @@ static int unblock(struct collector *c, const struct kube_object *o, const struc
         _cleanup_(buf_releasep) struct buf b = BUF_INIT(16 * KIB);
         if (!d->foreground || !d->blocks)
             continue;
+        if (all_kinds_is_custom(c->kinds, d->kind)) {
+            if (rewrite_owners(c, d, NULL, 0, kstr(o->meta->uid), err) < 0)
+                return -1;
+            continue;
+        }
         buf_puts(&b, "{\"metadata\":{\"ownerReferences\":[{\"blockOwnerDeletion\":false");
         put_member(&b, "uid", kstr(o->meta->uid));
         buf_puts(&b, "}]");
@@ -312,17 +384,51 @@ static int sync_object(void *ctx, struct str key, struct err *err)
 
 /* --- wiring --- */
 
+static bool watch_kinds(struct collector *c)
+{
+    size_t n = all_kinds_count(c->kinds), before = c->watched;
+
+    for (; c->watched < n; c->watched++)
+        informer_add_handler(informer_of(c->base.env.informers, all_kinds_at(c->kinds, c->watched), NULL), &c->handler);
+    return n > before;
+}
+
 static struct controller *make(const struct controller_env *env)
 {
     struct collector *c = controller_alloc(sizeof(*c), &garbage_collector, env);
-    struct informer_handler h = {c, observed, changed, gone};
+    struct err err = ERR_INIT;
 
     pthread_mutex_init(&c->lock, NULL);
     c->graph = graph_new(emit, c);
+    c->handler = (struct informer_handler){c, observed, changed, gone};
     c->kinds = all_kinds_new(VERB_LIST | VERB_WATCH | VERB_DELETE);
-    for (size_t i = 0; i < all_kinds_count(c->kinds); i++)
-        informer_add_handler(informer_of(env->informers, all_kinds_at(c->kinds, i), NULL), &h);
+    if (all_kinds_refresh(c->kinds, env->client, &err) < 0)
+        log_debug("custom kinds are asked for later", LOG_ERR(&err));
+    watch_kinds(c);
     return &c->base;
+}
+
+/* New custom kinds: their informers start now. What is owned is judged once more when they have had the time to fill,
+ * since an owner among them may have gone unseen. */
+static void tick(struct controller *base)
+{
+    struct collector *c = (struct collector *)base;
+    struct err err = ERR_INIT;
+
+    if (c->look_again) {
+        pthread_mutex_lock(&c->lock);
+        graph_emit_owned(c->graph);
+        pthread_mutex_unlock(&c->lock);
+    }
+    c->look_again = false;
+    if (all_kinds_refresh(c->kinds, base->env.client, &err) < 0) {
+        log_debug("cannot ask for custom kinds", LOG_ERR(&err));
+        return;
+    }
+    if (watch_kinds(c)) {
+        informer_factory_start(base->env.informers);
+        c->look_again = true;
+    }
 }
 
 static void unmake(struct controller *base)
@@ -343,5 +449,7 @@ const struct controller_def garbage_collector = {
     .workers = offsetof(struct controllers_options, gc_syncs),
     .make = make,
     .sync = sync_object,
+    .tick = tick,
+    .tick_ns = DISCOVERY_NS,
     .unmake = unmake,
 };

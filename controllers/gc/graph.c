@@ -225,3 +225,12 @@ size_t graph_count(const struct graph *g)
 {
     return g->nodes.n;
 }
+
+void graph_emit_owned(struct graph *g)
+{
+    map_foreach (&g->nodes, e) {
+        const struct node *n = e->value;
+        if (n->owners.n)
+            g->emit(g->ctx, n->place.uid);
+    }
+}

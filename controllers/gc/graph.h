@@ -34,6 +34,7 @@ void graph_places_release(struct graph_places *l);
 
 bool graph_find(const struct graph *g, const char *uid, struct graph_place *ret);
 void graph_dependents(const struct graph *g, const char *uid, struct graph_places *ret);
+void graph_emit_owned(struct graph *g); /* all that have owners */
 size_t graph_count(const struct graph *g);
 
 #endif
