@@ -1,20 +1,21 @@
 /*
  * operation.h - the border between the wire and the operations.
  *
- * The wire has checked who signed a request, found its operation in the table of shapes, decoded and validated the input;
- * then it calls the operation's handler with a struct aws_call, and encodes what the handler has left in `output`, or the
- * error it has set, in the protocol of the service. A handler sees and makes the same tree whatever the protocol: the one
- * JSON 1.1 would carry (member names of the API, timestamps as numbers of seconds since 1970, blobs in base64).
+ * The wire has checked who signed a request, found its operation in the table of shapes, decoded and validated the
+ * input; then it calls the operation's handler with a struct aws_call, and encodes what the handler has left in
+ * `output`, or the error it has set, in the protocol of the service. A handler sees and makes the same tree whatever
+ * the protocol: the one JSON 1.1 would carry (member names of the API, timestamps as numbers of seconds since 1970,
+ * blobs in base64).
  *
  * Handlers run on worker threads, many at a time, and may block. A handler returns
  *
  *     0                                      output is the answer
  *     aws_error(call, "XException", ...)     an answer of the service: 400, or what aws_fault says
- *     -1 with err filled and no aws_error    our own failure: the caller gets the service's server error (500, 503) with
- *                                            a general text, the log gets err
+ *     -1 with err filled and no aws_error    our own failure: the caller gets the service's server error (500, 503)
+ * with a general text, the log gets err
  *
- * A service's operations are rows of one table that main gives to the gateway; an operation of the shapes' table without
- * a row is answered with an error that says so.
+ * A service's operations are rows of one table that main gives to the gateway; an operation of the shapes' table
+ * without a row is answered with an error that says so.
  */
 #ifndef ECS_WIRE_OPERATION_H
 #define ECS_WIRE_OPERATION_H

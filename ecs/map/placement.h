@@ -1,0 +1,61 @@
+/*
+ * placement.h - on which container instance a task goes.
+ *
+ * Pure: the caller gives the instances as it sees them and what the tasks placed before in the same call have taken
+ * (placement_take). Constraints bind, strategies order; ties go to the earlier instance, `random` takes the caller's
+ * number. Failure reasons are ECS's: RESOURCE:CPU, RESOURCE:MEMORY, RESOURCE:PORTS, ATTRIBUTE, AGENT,
+ * MEMBEROF_PLACEMENT.
+ */
+#ifndef ECS_MAP_PLACEMENT_H
+#define ECS_MAP_PLACEMENT_H
+
+#include "api/doc.h"
+#include "ecs/map/pod.h"
+#include "ecs/map/taskdef.h"
+
+#define PLACEMENT_PORTS_MAX 100 /* of one instance, as ECS */
+
+struct placement_task { /* one that runs there, or is about to */
+    struct str group;
+};
+struct placement_port {
+    uint16_t port;
+    bool udp;
+};
+struct placement_instance {
+    struct str arn, ec2_instance_id;
+    const struct doc *attributes; /* [{name, value?}]; ecs.* of the instance are among them */
+    bool connected, active;       /* the node is ready; status ACTIVE */
+    struct ecs_size remaining;
+    struct placement_port ports[PLACEMENT_PORTS_MAX];
+    size_t n_ports;
+    const struct placement_task *tasks; /* what ran at the start of the call */
+    size_t n_tasks;
+    size_t placed; /* tasks of this call's group placed here so far, by placement_take */
+};
+
+struct placement_request {
+    struct ecs_size size;
+    const struct pod_port *ports; /* host_port 0 takes none in advance */
+    size_t n_ports;
+    struct str group;
+    const struct doc *constraints[2]; /* of the task definition and of the request; NULL or arrays */
+    const struct doc *strategy;       /* array of {type, field} */
+    uint64_t random;
+};
+
+/* Index of the instance. Returns 0, or 1 when none fits: *ret_reason is then the reason of the failure (a literal), and
+ * *ret is the instance that failed last (or n). -1 for a constraint that does not parse. */
+int placement_choose(struct arena *a, const struct placement_instance *instances, size_t n,
+                     const struct placement_request *req, size_t *ret, const char **ret_reason,
+                     struct err *err) MUST_CHECK;
+/* Does this one instance fit (StartTask)? NULL, or the reason. err is set (reason "ATTRIBUTE") if a constraint is bad.
+ */
+int placement_fits(struct arena *a, const struct placement_instance *instance, const struct placement_request *req,
+                   const char **ret_reason, struct err *err) MUST_CHECK;
+void placement_take(struct placement_instance *instance, const struct placement_request *req);
+/* Types and fields of a strategy and of constraints, with ECS's errors; both may be NULL. */
+int placement_check(struct arena *a, const struct doc *constraints, const struct doc *strategy,
+                    struct err *err) MUST_CHECK;
+
+#endif
