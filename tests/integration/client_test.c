@@ -240,7 +240,7 @@ static void an_old_revision_is_expired(void **state)
     struct kube_watch *w = NULL;
     enum kube_watch_type type;
     struct kube_object *o;
-    char name[16];
+    char name[32];
     struct err err = ERR_INIT;
 
     assert_int_equal(create_map("quiet", "1", NULL, &err), 0);
