@@ -23,7 +23,7 @@ static const struct plugin {
      namespace_lifecycle_delete},
     {"NamespaceExists", false, 0, NULL, NULL},
     {"LimitPodHardAntiAffinityTopology", false, 0, NULL, NULL},
-    {"LimitRanger", true, 0, NULL, NULL},
+    {"LimitRanger", true, ADMIT_CREATE | ADMIT_UPDATE, limit_ranger_mutate, limit_ranger_validate},
     {"ServiceAccount", true, ADMIT_CREATE, service_account_mutate, service_account_validate},
     {"NodeRestriction", false, ADMIT_CREATE | ADMIT_UPDATE | ADMIT_DELETE, NULL, node_restriction},
     {"TaintNodesByCondition", true, ADMIT_CREATE, taint_nodes, NULL},

@@ -21,6 +21,8 @@ bool admit_is(const struct admit *a, const char *resource);
 int namespace_lifecycle(const struct admit *a,
                         struct err *err); /* create and update: before all others change anything */
 int namespace_lifecycle_delete(const struct admit *a, struct err *err);
+int limit_ranger_mutate(const struct admit *a, struct err *err);
+int limit_ranger_validate(const struct admit *a, struct err *err);
 int service_account_mutate(const struct admit *a, struct err *err);
 int service_account_validate(const struct admit *a, struct err *err);
 int taint_nodes(const struct admit *a, struct err *err);

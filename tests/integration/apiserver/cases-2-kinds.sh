@@ -174,3 +174,26 @@ case_contention() {
     is "a no-op writes nothing" "$(k get cm busy -o jsonpath='{.metadata.resourceVersion}')" "$(k label cm busy q- >/dev/null; api PATCH /api/v1/namespaces/default/configmaps/busy -H 'content-type: application/merge-patch+json' -d '{}' | body | json metadata.resourceVersion)"
     k delete cm busy >/dev/null
 }
+
+case_limit_ranges() {
+    local p=/api/v1/namespaces/lim/pods
+    k create ns lim >/dev/null
+    k create sa default -n lim >/dev/null
+    api POST /api/v1/namespaces/lim/limitranges -H "$J" -d '{"metadata":{"name":"l"},"spec":{"limits":[{"type":"Container",
+        "default":{"cpu":"500m"},"defaultRequest":{"cpu":"100m","memory":"64Mi"},"max":{"cpu":"1"},"min":{"cpu":"50m"}},
+        {"type":"Pod","max":{"cpu":"1500m"}}]}}' >/dev/null
+    api POST $p -H "$J" -d "$POD" >"$work/pod"
+    is "defaults" '{"limits": {"cpu": "500m"}, "requests": {"cpu": "100m", "memory": "64Mi"}}' "$(body <"$work/pod" | json spec.containers.0.resources)"
+    is "noted" "LimitRanger plugin set: cpu limit for container c; cpu, memory request for container c" \
+        "$(body <"$work/pod" | python3 -c 'import json,sys; print(json.load(sys.stdin)["metadata"]["annotations"]["kubernetes.io/limit-ranger"])')"
+    is "the class follows" Burstable "$(body <"$work/pod" | json status.qosClass)"
+    lpod() { printf '{"metadata":{"name":"x"},"spec":{"containers":[%s]}}' "$1"; }
+    lc() { printf '{"name":"%s","image":"i","resources":{"requests":{"cpu":"%s"},"limits":{"cpu":"%s"}}}' "$1" "$2" "$3"; }
+    is "too much" 'pods "x" is forbidden: maximum cpu usage per Container is 1, but limit is 2' \
+        "$(api POST $p -H "$J" -d "$(lpod "$(lc a 100m 2)" | sed 's/},{"type":"Pod".*//')" | body | json message | sed 's/\[\(.*\), maximum cpu usage per Pod.*/\1/')"
+    is "too little" 'pods "x" is forbidden: minimum cpu usage per Container is 50m, but request is 10m' "$(api POST $p -H "$J" -d "$(lpod "$(lc a 10m 60m)")" | body | json message)"
+    is "together" 'pods "x" is forbidden: maximum cpu usage per Pod is 1500m, but limit is 2' "$(api POST $p -H "$J" -d "$(lpod "$(lc a 100m 1),$(lc b 100m 1)")" | body | json message)"
+    is "within" 201 "$(api POST $p -H "$J" -d "$(lpod "$(lc a 100m 1)")" | code)"
+    k delete pods --all -n lim --wait=false >/dev/null
+    k delete ns lim --wait=false >/dev/null
+}
