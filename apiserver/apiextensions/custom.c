@@ -1,12 +1,11 @@
 #include "apiserver/apiextensions/custom.h"
 
-#include <openssl/sha.h>
-
 #include "api/json.h"
 #include "apiserver/registry/meta.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/parse.h"
+#include "net/crypto.h"
 
 #define LIMIT_CRD_ARENA (64 * MIB)
 #define VERBS                                                                                                          \
@@ -44,11 +43,11 @@ static const char *joined(struct builder *b, const struct doc *list)
 static const char *storage_hash(struct builder *b, const char *kind)
 {
     _cleanup_(buf_releasep) struct buf out = BUF_INIT(64);
-    unsigned char digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[SHA256_LEN];
     char *text = arena_printf(b->a, STR_FMT "/%s/%s", STR_ARG(b->crd->group), b->crd->storage_version, kind);
     if (!text)
         return NULL;
-    SHA256((const unsigned char *)text, strlen(text), digest);
+    crypto_sha256(text, strlen(text), digest);
     base64_encode(&out, digest, 8);
     return text_of(b, buf_str(&out));
 }
