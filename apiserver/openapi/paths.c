@@ -240,6 +240,12 @@ static struct doc *body_schema(struct spec *s, const struct operation *op, const
 static const char *const patch_types[] = {"application/json-patch+json", "application/merge-patch+json",
                                           "application/strategic-merge-patch+json"};
 
+/* kubectl reads here whether it may send strategic patches: custom resources take none. */
+static size_t n_patch_types(const struct place *p)
+{
+    return p->object ? ARRAY_LEN(patch_types) : ARRAY_LEN(patch_types) - 1;
+}
+
 static void body_v3(struct spec *s, struct doc *d, const struct operation *op, const struct place *p)
 {
     struct doc *content = doc_object(s->a);
@@ -247,7 +253,7 @@ static void body_v3(struct spec *s, struct doc *d, const struct operation *op, c
     if (!content)
         return;
     if (op->body == BODY_PATCH)
-        for (size_t i = 0; i < ARRAY_LEN(patch_types); i++)
+        for (size_t i = 0; i < n_patch_types(p); i++)
             doc_set(content, patch_types[i], named(s, "schema", body_schema(s, op, p)));
     else
         doc_set(content, "*/*", named(s, "schema", body_schema(s, op, p)));
@@ -266,7 +272,7 @@ static void body_v2(struct spec *s, struct doc *d, struct doc *parameters, const
     doc_set(body, "required", doc_bool(s->a, op->body != BODY_DELETE));
     doc_set(body, "schema", body_schema(s, op, p));
     doc_append(parameters, body);
-    for (size_t i = 0; op->body == BODY_PATCH && i < ARRAY_LEN(patch_types); i++)
+    for (size_t i = 0; op->body == BODY_PATCH && i < n_patch_types(p); i++)
         doc_append(consumes, doc_string(s->a, str_of(patch_types[i])));
     if (op->body != BODY_PATCH)
         doc_append(consumes, doc_string(s->a, STR("*/*")));
