@@ -1,0 +1,168 @@
+/* aws-gateway: the AWS APIs in front of a Kubernetes cluster. Wiring only. */
+#include "base/clock.h"
+#include "base/flags.h"
+#include "base/log.h"
+#include "client/stop.h"
+#include "ecs/services/services.h"
+#include "ecs/wire/gateway.h"
+
+#include <malloc.h>
+
+#define SYNC_NS (60 * NS_PER_S) /* how long the first list of Secrets may take */
+
+static struct {
+    const char *kubeconfig;
+    bool standalone;
+    const char *bind_address;
+    int64_t port;
+    const char *cert_file, *key_file;
+    const char *region, *account_id;
+    const char *credentials_file, *audit_file;
+    int64_t workers;
+    const char *logging;
+    int64_t v;
+} arg = {
+    .bind_address = "127.0.0.1",
+    .port = 4566,
+    .region = "us-east-1",
+    .account_id = "000000000000",
+    .workers = 16,
+    .logging = "text",
+};
+
+static const struct flag table[] = {
+    {FLAG_SECTION, "General", NULL, NULL, NULL, 0, 0},
+    {FLAG_STRING, "kubeconfig", &arg.kubeconfig, "FILE", "how to reach the API server; default: in the cluster", 0, 0},
+    {FLAG_BOOL, "standalone", &arg.standalone, NULL,
+     "without a cluster: only services that need none, keys from --credentials-file only", 0, 0},
+    {FLAG_STRING, "region", &arg.region, "REGION", "in ARNs (default us-east-1)", 0, 0},
+    {FLAG_STRING, "account-id", &arg.account_id, "ID", "in ARNs (default 000000000000)", 0, 0},
+    {FLAG_STRING, "logging-format", &arg.logging, "FORMAT", "text or json", 0, 0},
+    {FLAG_INT, "v", &arg.v, "N", "4 and above: debug lines too", 0, 10},
+    {FLAG_SECTION, "Serving", NULL, NULL, NULL, 0, 0},
+    {FLAG_STRING, "bind-address", &arg.bind_address, "IP", "default 127.0.0.1", 0, 0},
+    {FLAG_INT, "port", &arg.port, "PORT", "default 4566", 1, 65535},
+    {FLAG_STRING, "tls-cert-file", &arg.cert_file, "FILE", "certificate; without it HTTP is served in clear", 0, 0},
+    {FLAG_STRING, "tls-private-key-file", &arg.key_file, "FILE", "its key", 0, 0},
+    {FLAG_INT, "workers", &arg.workers, "N", "requests worked on at a time (default 16)", 1, 1000},
+    {FLAG_SECTION, "Callers", NULL, NULL, NULL, 0, 0},
+    {FLAG_STRING, "credentials-file", &arg.credentials_file, "FILE",
+     "access keys beside those in Secrets, in the form of the AWS shared credentials file", 0, 0},
+    {FLAG_STRING, "audit-log-file", &arg.audit_file, "FILE", "one JSON line for every call; - is standard output", 0,
+     0},
+};
+
+static const struct flags flags = {.program = "aws-gateway",
+                                   .about = "Serves the AWS APIs of a Kubernetes cluster.",
+                                   .version = CORACLE_VERSION,
+                                   .table = table,
+                                   .n = ARRAY_LEN(table)};
+
+/* What hangs on a cluster; all NULL when standalone. */
+struct cluster {
+    struct kube_client *client;
+    struct informer_factory *informers;
+};
+
+static int check_arguments(struct err *err)
+{
+    struct str id = str_of(arg.account_id);
+    size_t digits = 0;
+
+    for (size_t i = 0; i < id.n; i++)
+        digits += id.p[i] >= '0' && id.p[i] <= '9';
+    if (id.n != 12 || digits != 12)
+        return err_set(err, ERR_BAD_REQUEST, "--account-id has 12 digits");
+    if (!arg.region[0] || strchr(arg.region, ':'))
+        return err_set(err, ERR_BAD_REQUEST, "--region is a name such as us-east-1");
+    if (arg.standalone && !arg.credentials_file)
+        return err_set(err, ERR_BAD_REQUEST, "--standalone needs --credentials-file: nobody could sign a request");
+    if (!arg.cert_file != !arg.key_file)
+        return err_set(err, ERR_BAD_REQUEST, "--tls-cert-file and --tls-private-key-file go together");
+    return 0;
+}
+
+static int connect_cluster(struct cluster *c, struct stop *stop, struct err *err)
+{
+    _cleanup_(kubeconfig_freep) struct kubeconfig *config = NULL;
+    const struct kube_client_options co = {.user_agent = "aws-gateway/" CORACLE_VERSION};
+
+    if (arg.standalone)
+        return 0;
+    if (kubeconfig_load(arg.kubeconfig, NULL, &config, err) < 0 || kube_client_new(config, &co, &c->client, err) < 0)
+        return -1;
+    c->informers = informer_factory_new(c->client, stop);
+    return 0;
+}
+
+static int serve(struct cluster *c, struct stop *stop, struct aws_keys *keys, struct audit *audit,
+                 struct tls_context *tls, struct err *err)
+{
+    const struct http_listener listener = {.address = arg.bind_address, .port = (uint16_t)arg.port, .tls = tls};
+    const struct aws_operation_table tables[] = {
+        {sts_operations, sts_operations_n, NULL},
+        {cloudtrail_operations, cloudtrail_operations_n, audit},
+    };
+    const struct gateway_options o = {.listeners = &listener,
+                                      .n_listeners = 1,
+                                      .workers = (size_t)arg.workers,
+                                      .region = arg.region,
+                                      .account_id = arg.account_id,
+                                      .tables = tables,
+                                      .n_tables = ARRAY_LEN(tables),
+                                      .keys = keys,
+                                      .audit = audit};
+    _cleanup_(gateway_freep) struct gateway *gateway = NULL;
+
+    if (c->informers) {
+        informer_factory_start(c->informers);
+        if (!informer_factory_wait_synced(c->informers, SYNC_NS))
+            return stop_requested(stop) ? 0 : err_set(err, ERR_TIMEOUT, "the access keys could not be listed in time");
+    }
+    if (gateway_new(&o, &gateway, err) < 0)
+        return -1;
+    log_info("serving", LOG_S("address", arg.bind_address), LOG_I("port", gateway_port(gateway, 0)),
+             LOG_S("region", arg.region), LOG_S("account", arg.account_id));
+    (void)stop_wait(stop, -1);
+    return 0;
+}
+
+static int run(struct stop *stop, struct err *err)
+{
+    _cleanup_(audit_freep) struct audit *audit = NULL;
+    _cleanup_(aws_keys_freep) struct aws_keys *keys = NULL;
+    struct tls_context *tls = NULL;
+    struct cluster c = {0};
+    int rc = -1;
+
+    if (check_arguments(err) < 0 || audit_new(arg.audit_file, &audit, err) < 0 || connect_cluster(&c, stop, err) < 0)
+        goto out;
+    if (aws_keys_new(c.informers, arg.credentials_file, arg.account_id, &keys, err) < 0)
+        goto out;
+    if (arg.cert_file &&
+        !(tls = tls_context_new(&(struct tls_options){.cert_file = arg.cert_file, .key_file = arg.key_file}, err)))
+        goto out;
+    rc = serve(&c, stop, keys, audit, tls, err);
+out:
+    stop_request(stop);
+    informer_factory_free(c.informers);
+    kube_client_free(c.client);
+    tls_context_free(tls);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = ERR_INIT;
+
+    mallopt(M_ARENA_MAX, 2); /* workers mostly wait: an arena for each would be most of the memory */
+    flags_parse_or_exit(&flags, argc, argv);
+    log_setup("aws-gateway", arg.v >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg.logging, "json") == 0);
+    struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */
+    stop_on_signals(stop);
+    if (run(stop, &err) < 0) {
+        log_error("ends", LOG_ERR(&err));
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,58 @@
+/*
+ * audit.h - the trail: one record for every call, whoever made it and however it ended.
+ *
+ * A record is a JSON object in the form of CloudTrail's, without the values of the request (which may hold secrets):
+ * who, what, from where, when, on which resource, the result and the request id. It is written as one line to the audit
+ * file, if there is one, and kept in memory for LookupEvents: the last AUDIT_WRITES_MAX calls that change something,
+ * and the last AUDIT_READS_MAX others (so that a waiter which polls pushes nothing out). Each gateway has its own
+ * trail.
+ *
+ * Thread-safe.
+ */
+#ifndef ECS_WIRE_AUDIT_H
+#define ECS_WIRE_AUDIT_H
+
+#include "call.h"
+
+#include "base/buf.h"
+
+#define AUDIT_WRITES_MAX 2000
+#define AUDIT_READS_MAX 1000
+#define AUDIT_RECORD_MAX 4096 /* bytes of one record; longer texts are cut */
+#define AUDIT_RESOURCES_MAX 4
+
+struct audit;
+
+/* file: appended to; NULL = memory only; "-" = standard output. */
+int audit_new(const char *file, struct audit **ret, struct err *err) MUST_CHECK;
+struct audit *audit_free(struct audit *a); /* returns NULL; accepts NULL */
+static inline void audit_freep(struct audit **a)
+{
+    audit_free(*a);
+}
+
+/* The call has ended; call->operation may be NULL when nobody knows it, call->input when it was not read.
+ * error_code NULL = success. False when the file could not be written. */
+bool audit_record(struct audit *a, const struct aws_call *call, const struct aws_service *s, bool read_only,
+                  const char *error_code, const char *error_message);
+
+struct audit_resource {
+    const char *type; /* "AWS::ECS::Cluster" */
+    char *name;
+};
+
+struct audit_event {
+    uint64_t number; /* counts up over all events */
+    int64_t time_ns;
+    char id[40];
+    char *name, *source, *user, *access_key, *line;
+    bool read_only;
+    struct audit_resource resources[AUDIT_RESOURCES_MAX];
+    size_t n_resources;
+};
+
+/* Calls fn for the events below `number` (UINT64_MAX = all), newest first, until it returns false. The trail is locked
+ * meanwhile: fn must be quick. */
+void audit_each(struct audit *a, uint64_t number, bool (*fn)(void *ctx, const struct audit_event *e), void *ctx);
+
+#endif
