@@ -96,7 +96,7 @@ static bool query_value(struct str query, const char *name, struct sigv4_claim *
         if (!str_split(&pair, '=', &key) || !str_is(key, name))
             continue;
         size_t start = c->text.len;
-        if (!percent_decode(&c->text, pair.p ? pair : STR(""), false))
+        if (!buf_reserve(&c->text, 0) || !percent_decode(&c->text, pair.p ? pair : STR(""), false))
             return false;
         *ret = str_n(c->text.data + start, c->text.len - start);
         return true;

@@ -36,6 +36,7 @@ refuse "top fails politely" 'Metrics API not available' k top pods
 # watch: a line for the change
 k get pods -w --no-headers >watch.out 2>&1 &
 watcher=$!
+eventually 10 test -s watch.out # what is there is listed: the watch is on
 k run watched --image=coracle.local/busybox:1 --restart=Never -- true >/dev/null
 soon "get -w shows a pod from Pending to Completed" 20 matches 'watched .*Pending.*watched .*Completed' cat watch.out
 kill $watcher
