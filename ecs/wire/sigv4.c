@@ -242,9 +242,9 @@ static void put_query(const struct sigv4_request *r, bool with_token, struct buf
         if (!skip && !add_param(p, pair))
             out->failed = true;
     }
-    if (p->n)
+    if (p->n && !out->failed)
         qsort_r(p->v, p->n, sizeof(p->v[0]), compare_params, p->text.data);
-    for (size_t i = 0; i < p->n; i++) {
+    for (size_t i = 0; i < p->n && !out->failed; i++) {
         if (i)
             buf_putc(out, '&');
         buf_add(out, p->text.data + p->v[i].at, p->v[i].n);
