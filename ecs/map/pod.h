@@ -3,12 +3,14 @@
  *
  * Pure. The pod has restartPolicy Never, one container for each container definition, and the name of the task's id.
  *
- * dependsOn: a container that others await with COMPLETE or SUCCESS, and that is not essential and awaits nothing but
- * such containers, becomes an init container (they run one after the other, in the order of their dependencies; an init
- * container that fails ends the task also where COMPLETE would go on). HEALTHY becomes an init container with
- * restartPolicy Always and a startup probe when the awaited container has a health check and is not essential. START
- * is the order of the containers in the pod, which the kubelet starts in. Everything that is awaited otherwise is
- * refused by name. The condition of each container stands in the annotation ecs.coracle.dev/depends-on as JSON.
+ * dependsOn: a container that others await with COMPLETE or SUCCESS becomes an init container (they run one after the
+ * other in the order of their dependencies; one that fails ends the task, also where COMPLETE would go on). A container
+ * that is awaited with HEALTHY, or that such a container awaits with START, becomes an init container with
+ * restartPolicy Always (a sidecar; with HEALTHY it has a startup probe); a restart of it counts as its exit (status.h).
+ * START between the others is the order of the containers in the pod, in which the kubelet starts them. taskdef.h
+ * refuses what does not fit this. The conditions stand in the annotation ecs.coracle.dev/depends-on as JSON.
+ *
+ * "$(" in commands and environment is escaped, so that Kubernetes expands nothing that ECS would not.
  */
 #ifndef ECS_MAP_POD_H
 #define ECS_MAP_POD_H
@@ -33,11 +35,16 @@ struct pod_task {
     const char *task_id, *task_arn;   /* 32 hex digits */
     const char *service, *deployment; /* "" for a task of no service */
     const char *node;                 /* chosen by placement; "" leaves it to the scheduler */
-    bool fargate;                     /* the pod gets exactly the task's size */
     const struct doc *overrides;      /* TaskOverride or NULL */
     const struct pod_port *ports;     /* from pod_ports, chosen */
     size_t n_ports;
 };
+/* The name of a container, volume or secret in the pod: as it is when it is a DNS label, else its letters in lower case
+ * with a hash. In the arena. */
+struct str pod_name(struct arena *a, struct str name);
+/* A label's value: characters that labels may not have are replaced by '-', 63 at most ("ecs-svc-123"). */
+struct str pod_label_value(struct arena *a, struct str value);
+
 int pod_build(struct arena *a, const struct doc *taskdef, const struct pod_task *task, struct doc **ret,
               struct err *err) MUST_CHECK;
 
