@@ -5,7 +5,7 @@ set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${1:-$root/build/release}
 if ! command -v aws >/dev/null; then
-    echo "aws is missing: 19 checks skipped"
+    echo "aws is missing: 20 checks skipped"
     exit 0
 fi
 work=$(mktemp -d /tmp/coracle-aws.XXXXXX)
@@ -57,7 +57,7 @@ else:
 import awscli.clidriver
 sys.exit(awscli.clidriver.main())
 END
-python=python3
+python=python3 # the one that has botocore
 python3 -c 'import awscli' 2>/dev/null || python=/usr/bin/python3
 skewed() { SKEW=$1 "$python" "$work/skewed.py" "${@:2}"; }
 
@@ -88,6 +88,8 @@ expect "the trail by user" '^[^a-z]*"GetCallerIdentity"' aws cloudtrail lookup-e
 expect "the trail in pages" '^[1-9][0-9]$' aws cloudtrail lookup-events --page-size 3 --query 'length(Events)'
 expect "the file has the failures too" '"errorCode":"SignatureDoesNotMatch"' cat "$work/audit"
 expect "and no secret" '^0$' grep -c secret "$work/audit"
+
+AWS_PROFILE=alice expect "random requests" ' 0 broken: ' "$python" "$root/tests/lib/aws_random.py" "$AWS_ENDPOINT_URL" 40
 
 # Keys in Secrets, as soon as they are there and no longer.
 for tool in etcd kubectl openssl; do
