@@ -3,6 +3,7 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "client/stop.h"
+#include "ecs/ops/ops.h"
 #include "ecs/services/services.h"
 #include "ecs/wire/gateway.h"
 
@@ -62,6 +63,7 @@ static const struct flags flags = {.program = "aws-gateway",
 struct cluster {
     struct kube_client *client;
     struct informer_factory *informers;
+    struct ecs_store *store;
 };
 
 static int check_arguments(struct err *err)
@@ -92,6 +94,7 @@ static int connect_cluster(struct cluster *c, struct stop *stop, struct err *err
     if (kubeconfig_load(arg.kubeconfig, NULL, &config, err) < 0 || kube_client_new(config, &co, &c->client, err) < 0)
         return -1;
     c->informers = informer_factory_new(c->client, stop);
+    c->store = ecs_store_new(c->client, stop);
     return 0;
 }
 
@@ -99,9 +102,11 @@ static int serve(struct cluster *c, struct stop *stop, struct aws_keys *keys, st
                  struct tls_context *tls, struct err *err)
 {
     const struct http_listener listener = {.address = arg.bind_address, .port = (uint16_t)arg.port, .tls = tls};
+    struct ecs ecs = {.store = c->store};
     const struct aws_operation_table tables[] = {
         {sts_operations, sts_operations_n, NULL},
         {cloudtrail_operations, cloudtrail_operations_n, audit},
+        {ecs_operations, c->store ? ecs_operations_n : 0, &ecs},
     };
     const struct gateway_options o = {.listeners = &listener,
                                       .n_listeners = 1,
@@ -119,6 +124,8 @@ static int serve(struct cluster *c, struct stop *stop, struct aws_keys *keys, st
         if (!informer_factory_wait_synced(c->informers, SYNC_NS))
             return stop_requested(stop) ? 0 : err_set(err, ERR_TIMEOUT, "the access keys could not be listed in time");
     }
+    if (c->store && (ecs_store_start(c->store, err) < 0 || ecs_bootstrap(&ecs, err) < 0))
+        return stop_requested(stop) ? 0 : err_wrap(err, "ECS");
     if (gateway_new(&o, &gateway, err) < 0)
         return -1;
     log_info("serving", LOG_S("address", arg.bind_address), LOG_I("port", gateway_port(gateway, 0)),
@@ -145,6 +152,7 @@ static int run(struct stop *stop, struct err *err)
     rc = serve(&c, stop, keys, audit, tls, err);
 out:
     stop_request(stop);
+    ecs_store_free(c.store);
     informer_factory_free(c.informers);
     kube_client_free(c.client);
     tls_context_free(tls);

@@ -115,6 +115,12 @@ int kube_token(struct kube_client *c, const struct kube_token_request *r, char *
 int kube_raw(struct kube_client *c, const char *method, const char *path, const char *content_type, struct str body,
              const char *accept, struct buf *ret, struct err *err) MUST_CHECK;
 
+/* The same for an answer that goes on (a JSON watch): a GET whose body is read with http_client_stream_read of
+ * net/http_client.h. */
+struct http_client_stream;
+int kube_raw_stream(struct kube_client *c, const char *path, const char *accept, struct http_client_stream **ret,
+                    struct err *err) MUST_CHECK;
+
 /* --- watch: for the reflector; others use informer.h --- */
 enum kube_watch_type { KUBE_WATCH_ADDED, KUBE_WATCH_MODIFIED, KUBE_WATCH_DELETED, KUBE_WATCH_BOOKMARK };
 struct kube_watch;

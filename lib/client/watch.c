@@ -16,13 +16,34 @@ struct kube_watch {
     int silence_ms;
 };
 
+int kube_raw_stream(struct kube_client *c, const char *path, const char *accept, struct http_client_stream **ret,
+                    struct err *err)
+{
+    _cleanup_(http_client_stream_freep) struct http_client_stream *s = NULL;
+    char line[256];
+    const char *headers[] = {line};
+
+    snprintf(line, sizeof(line), "Accept: %s", accept ? accept : "application/json");
+    struct http_client_request req = {
+        .path = path, .headers = headers, .n_headers = 1, .timeout_ms = rest_timeout_ms(c)};
+    if (http_client_stream_open(rest_http(c), &req, &s, err) < 0)
+        return -1;
+    if (http_client_stream_status(s) >= 400) {
+        _cleanup_(buf_releasep) struct buf body = BUF_INIT(MIB);
+        struct err broken = ERR_INIT;
+        while (http_client_stream_read(s, rest_timeout_ms(c), &body, &broken) > 0)
+            continue;
+        return rest_error(http_client_stream_status(s), buf_str(&body), err);
+    }
+    *ret = TAKE(s);
+    return 0;
+}
+
 int kube_watch_open(struct kube_client *c, const struct kube_kind *k, const struct kube_watch_options *o,
                     struct kube_watch **ret, struct err *err)
 {
     _cleanup_(buf_releasep) struct buf path = BUF_INIT(REST_PATH_MAX);
     _cleanup_(http_client_stream_freep) struct http_client_stream *s = NULL;
-    char accept[256];
-    const char *headers[] = {accept};
 
     rest_path(&path, k, o->ns, NULL, NULL);
     rest_query(&path, "watch", "true");
@@ -34,19 +55,8 @@ int kube_watch_open(struct kube_client *c, const struct kube_kind *k, const stru
         rest_query_int(&path, "timeoutSeconds", o->timeout_s);
     if (!buf_ok(&path))
         return err_set(err, ERR_BAD_REQUEST, "selector too long");
-    snprintf(accept, sizeof(accept), "Accept: %s", rest_accept(k, false, true));
-    struct http_client_request req = {
-        .path = path.data, .headers = headers, .n_headers = 1, .timeout_ms = rest_timeout_ms(c)};
-    if (http_client_stream_open(rest_http(c), &req, &s, err) < 0)
+    if (kube_raw_stream(c, path.data, rest_accept(k, false, true), &s, err) < 0)
         return err_wrap(err, "watch %s", k->resource);
-    if (http_client_stream_status(s) >= 400) {
-        _cleanup_(buf_releasep) struct buf body = BUF_INIT(MIB);
-        struct err broken = ERR_INIT;
-        while (http_client_stream_read(s, rest_timeout_ms(c), &body, &broken) > 0)
-            continue;
-        rest_error(http_client_stream_status(s), buf_str(&body), err);
-        return err_wrap(err, "watch %s", k->resource);
-    }
     struct kube_watch *w = xcalloc(1, sizeof(*w));
     w->kind = k;
     w->stream = TAKE(s);

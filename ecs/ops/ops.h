@@ -1,0 +1,81 @@
+/*
+ * ops.h - the operations of ECS, and what they share: names, ARNs, clusters, lists in pages.
+ *
+ * The handlers of ecs_operations get a struct ecs as call->context. Each reads and writes through ecs/store; a rule without
+ * I/O stands in ecs/map or in names.h.
+ */
+#ifndef ECS_OPS_OPS_H
+#define ECS_OPS_OPS_H
+
+#include "ecs/store/store.h"
+#include "ecs/wire/operation.h"
+
+struct ecs {
+    struct ecs_store *store;
+};
+
+extern const struct aws_operation ecs_operations[];
+extern const size_t ecs_operations_n;
+
+/* What must be there from the start: the cluster "default". */
+int ecs_bootstrap(struct ecs *e, struct err *err) MUST_CHECK;
+
+/* --- one area each --- */
+int ecs_create_cluster(struct aws_call *c, struct err *err);
+int ecs_describe_clusters(struct aws_call *c, struct err *err);
+int ecs_list_clusters(struct aws_call *c, struct err *err);
+int ecs_delete_cluster(struct aws_call *c, struct err *err);
+int ecs_update_cluster(struct aws_call *c, struct err *err);
+int ecs_update_cluster_settings(struct aws_call *c, struct err *err);
+
+int ecs_register_task_definition(struct aws_call *c, struct err *err);
+int ecs_describe_task_definition(struct aws_call *c, struct err *err);
+int ecs_list_task_definitions(struct aws_call *c, struct err *err);
+int ecs_list_task_definition_families(struct aws_call *c, struct err *err);
+int ecs_deregister_task_definition(struct aws_call *c, struct err *err);
+int ecs_delete_task_definitions(struct aws_call *c, struct err *err);
+
+/* --- shared --- */
+static inline struct ecs *ecs_of(const struct aws_call *c)
+{
+    return c->context;
+}
+static inline struct ecs_store *store_of(const struct aws_call *c)
+{
+    return ecs_of(c)->store;
+}
+static inline struct str in_str(const struct aws_call *c, const char *member)
+{
+    return doc_str(doc_get(c->input, member));
+}
+
+/* arn:aws:ecs:REGION:ACCOUNT:RESOURCE as a document. */
+struct doc *ecs_arn(const struct aws_call *c, const char *fmt, ...) PRINTF_FMT(2, 3);
+
+/* The ACTIVE cluster that the call means (empty = default): its name and namespace, in the arena; else
+ * ClusterNotFoundException. */
+struct ecs_cluster {
+    const char *name, *ns;
+    struct doc *object;
+};
+int ecs_find_cluster(struct aws_call *c, struct str name_or_arn, struct ecs_cluster *ret, struct err *err) MUST_CHECK;
+
+/* The revision that FAMILY, FAMILY:REVISION or an ARN means: FAMILY alone is the newest ACTIVE one. 0 found, 1 there is
+ * none, -1. */
+int ecs_find_task_definition(struct aws_call *c, struct str name, struct doc **ret, struct err *err) MUST_CHECK;
+
+/* {arn, reason MISSING} behind the list `failures`. */
+void ecs_add_failure(struct aws_call *c, struct doc *arn, const char *reason);
+
+/* Puts one page of all (an array of strings) into output->member, and nextToken when there are more. maxResults of the
+ * input, up to max_page. */
+int ecs_put_page(struct aws_call *c, const char *member, const struct doc *all, int64_t max_page,
+                 struct err *err) MUST_CHECK;
+
+/* An error of the store or of a rule that the handler hands on: the rule's fault becomes the API's error. */
+int ecs_pass(struct aws_call *c, struct err *err);
+
+/* Is `what` in the array of strings? */
+bool ecs_list_has(const struct doc *list, const char *what);
+
+#endif

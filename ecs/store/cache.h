@@ -1,0 +1,40 @@
+/*
+ * cache.h - inside ecs/store: the newest known version of each object of one kind, as JSON text, by namespace and name.
+ *
+ * Thread-safe. A version older than the one held is refused.
+ */
+#ifndef ECS_STORE_CACHE_H
+#define ECS_STORE_CACHE_H
+
+#include "api/doc.h"
+#include "base/map.h"
+
+#include <pthread.h>
+
+struct ecs_cache {
+    pthread_mutex_t lock;
+    struct map namespaces; /* -> struct map of name -> entry */
+};
+
+void ecs_cache_init(struct ecs_cache *c);
+void ecs_cache_release(struct ecs_cache *c);
+
+/* True when the object changed what is held. o: metadata with name, namespace, resourceVersion. */
+bool ecs_cache_put(struct ecs_cache *c, const struct doc *o);
+/* Removes the object unless a version newer than `version` is held (0: whatever is held). */
+bool ecs_cache_remove(struct ecs_cache *c, struct str ns, struct str name, uint64_t version);
+/* The text, copied into the arena; empty when there is no such object. */
+struct str ecs_cache_get(struct ecs_cache *c, struct arena *a, struct str ns, struct str name);
+
+struct ecs_cache_item {
+    struct str ns, name, text;
+    uint64_t version;
+};
+/* All of a namespace (ns.p NULL: of all), sorted, in the arena. with_text false leaves the texts out. NULL when the
+ * arena is full. */
+struct ecs_cache_item *ecs_cache_list(struct ecs_cache *c, struct arena *a, struct str ns, bool with_text, size_t *ret_n);
+size_t ecs_cache_count(struct ecs_cache *c, struct str ns);
+
+uint64_t ecs_object_version(const struct doc *o); /* metadata.resourceVersion; 0 when it is none */
+
+#endif

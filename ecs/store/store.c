@@ -1,0 +1,467 @@
+#include "ecs/store/store.h"
+
+#include "api/json.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "ecs/store/cache.h"
+#include "net/http_client.h"
+
+#include <stdlib.h>
+
+#define PATH_MAX_BYTES ((size_t)4096)
+#define LISTENERS_MAX 4
+#define MODIFY_TRIES 12
+#define START_TIMEOUT_NS (60 * NS_PER_S)
+#define BACKOFF_MIN_NS (200 * NS_PER_MS)
+#define BACKOFF_MAX_NS (15 * NS_PER_S)
+#define WATCH_S 480
+#define DEFINITIONS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+struct listener {
+    void (*fn)(void *ctx, enum ecs_kind_id k, struct str ns, struct str name);
+    void *ctx;
+};
+
+/* One kind's copy and the thread that keeps it. */
+struct reflector {
+    struct ecs_store *store;
+    enum ecs_kind_id kind;
+    struct ecs_cache cache;
+    pthread_t thread;
+    bool running;
+    bool synced; /* atomic */
+};
+
+struct ecs_store {
+    struct kube_client *client;
+    struct stop *stop;
+    struct reflector of[ECS_KINDS];
+    struct listener listeners[LISTENERS_MAX];
+    size_t n_listeners;
+};
+
+struct ecs_store *ecs_store_new(struct kube_client *client, struct stop *stop)
+{
+    struct ecs_store *s = xcalloc(1, sizeof(*s));
+
+    s->client = client;
+    s->stop = stop;
+    for (int k = 0; k < ECS_KINDS; k++) {
+        s->of[k].store = s;
+        s->of[k].kind = (enum ecs_kind_id)k;
+        ecs_cache_init(&s->of[k].cache);
+    }
+    return s;
+}
+
+struct ecs_store *ecs_store_free(struct ecs_store *s)
+{
+    if (!s)
+        return NULL;
+    for (int k = 0; k < ECS_KINDS; k++) {
+        if (s->of[k].running)
+            pthread_join(s->of[k].thread, NULL);
+        ecs_cache_release(&s->of[k].cache);
+    }
+    free(s);
+    return NULL;
+}
+
+struct kube_client *ecs_store_client(struct ecs_store *s)
+{
+    return s->client;
+}
+
+void ecs_store_on_change(struct ecs_store *s, void (*fn)(void *ctx, enum ecs_kind_id k, struct str ns, struct str name),
+                         void *ctx)
+{
+    if (s->n_listeners == LISTENERS_MAX)
+        abort();
+    s->listeners[s->n_listeners++] = (struct listener){fn, ctx};
+}
+
+static void tell(struct ecs_store *s, enum ecs_kind_id k, struct str ns, struct str name)
+{
+    for (size_t i = 0; i < s->n_listeners; i++)
+        s->listeners[i].fn(s->listeners[i].ctx, k, ns, name);
+}
+
+/* --- paths and requests --- */
+
+static void path_of(struct buf *b, enum ecs_kind_id k, const char *ns, const char *name)
+{
+    buf_puts(b, ecs_kinds[k].base ? ecs_kinds[k].base : "/apis/" ECS_GROUP "/" ECS_VERSION "/");
+    if (ecs_kinds[k].namespaced && ns && *ns)
+        buf_printf(b, "namespaces/%s/", ns);
+    buf_puts(b, ecs_kinds[k].resource);
+    if (name)
+        buf_printf(b, "/%s", name);
+}
+
+static void put_selector(struct buf *b, char sep, const struct ecs_kind *k)
+{
+    if (k->selector)
+        buf_printf(b, "%clabelSelector=%s", sep, k->selector); /* a label's name alone: a query may hold all of it */
+}
+
+/* Names are ours (names.h): only what DNS names have. Anything else would change the path. */
+static bool plain(const char *name)
+{
+    return *name && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.")];
+}
+
+static int answer(struct ecs_store *s, struct arena *a, const char *method, const char *path, struct str body,
+                  struct doc **ret, struct err *err)
+{
+    _cleanup_(buf_releasep) struct buf out = BUF_INIT(LIMIT_RESPONSE);
+
+    if (kube_raw(s->client, method, path, body.n ? "application/json" : NULL, body, NULL, &out, err) < 0)
+        return -1;
+    return ret ? json_parse(a, arena_str(a, buf_str(&out)), NULL, ret, err) : 0;
+}
+
+/* --- the reflector --- */
+
+static void take(struct reflector *r, const struct doc *o)
+{
+    if (ecs_cache_put(&r->cache, o))
+        tell(r->store, r->kind, doc_str(doc_path(o, "metadata.namespace")), doc_str(doc_path(o, "metadata.name")));
+}
+
+static void forget(struct reflector *r, struct str ns, struct str name, uint64_t version)
+{
+    if (ecs_cache_remove(&r->cache, ns, name, version))
+        tell(r->store, r->kind, ns, name);
+}
+
+/* What the copy has and the list has not, and is not newer than the list, is gone. */
+static void forget_missing(struct reflector *r, struct arena *a, const struct doc *items, uint64_t version)
+{
+    struct map seen;
+    size_t n = 0;
+
+    map_init(&seen, NULL);
+    doc_foreach(items, o)
+    {
+        const char *key = arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(doc_str(doc_path(o, "metadata.namespace"))),
+                                       STR_ARG(doc_str(doc_path(o, "metadata.name"))));
+        map_set(&seen, str_of(key), r);
+    }
+    struct ecs_cache_item *have = ecs_cache_list(&r->cache, a, str_n(NULL, 0), false, &n);
+    for (size_t i = 0; have && i < n; i++) {
+        const char *key = arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(have[i].ns), STR_ARG(have[i].name));
+        if (!map_gets(&seen, key))
+            forget(r, have[i].ns, have[i].name, version);
+    }
+    map_release(&seen);
+}
+
+static int relist(struct reflector *r, char version[32], struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_RESPONSE);
+    _cleanup_(buf_releasep) struct buf path = BUF_INIT(PATH_MAX_BYTES);
+    struct doc *list;
+
+    path_of(&path, r->kind, NULL, NULL);
+    put_selector(&path, '?', &ecs_kinds[r->kind]);
+    if (answer(r->store, a, "GET", path.data, STR(""), &list, err) < 0)
+        return -1;
+    const struct doc *items = doc_get(list, "items");
+    doc_foreach(items, o) take(r, o);
+    if (arena_overflow(a) || !str_copy(version, 32, doc_str(doc_path(list, "metadata.resourceVersion"))))
+        return err_set(err, ERR_TOO_LARGE, "list of %s", ecs_kinds[r->kind].resource);
+    forget_missing(r, a, items, ecs_object_version(list));
+    __atomic_store_n(&r->synced, true, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static int event(struct reflector *r, struct arena *a, struct str line, char version[32], struct err *err)
+{
+    struct doc *e;
+
+    if (json_parse(a, line, NULL, &e, err) < 0)
+        return -1;
+    const struct doc *o = doc_get(e, "object");
+    struct str type = doc_str(doc_get(e, "type"));
+    if (str_is(type, "ERROR")) {
+        int64_t code = doc_int_or(doc_get(o, "code"), 500);
+        return err_set(err, err_from_http((int)code), STR_FMT, STR_ARG(doc_str(doc_get(o, "message"))));
+    }
+    struct str ns = doc_str(doc_path(o, "metadata.namespace")), name = doc_str(doc_path(o, "metadata.name"));
+    if (str_is(type, "DELETED"))
+        forget(r, ns, name, ecs_object_version(o));
+    else if (!str_is(type, "BOOKMARK"))
+        take(r, o);
+    str_copy(version, 32, doc_str(doc_path(o, "metadata.resourceVersion")));
+    return 0;
+}
+
+/* Complete lines of `in`, one event each. */
+static int events(struct reflector *r, struct arena *a, struct buf *in, char version[32], struct err *err)
+{
+    const char *end;
+    size_t at = 0;
+
+    while (at < in->len && (end = memchr(in->data + at, '\n', in->len - at))) {
+        struct str line = str_trim(str_n(in->data + at, (size_t)(end - in->data) - at));
+        arena_reset(a);
+        if (line.n && event(r, a, line, version, err) < 0)
+            return -1;
+        at = (size_t)(end - in->data) + 1;
+    }
+    buf_consume(in, at);
+    return 0;
+}
+
+static void cancel(void *stream)
+{
+    http_client_stream_cancel(stream);
+}
+
+/* One watch, until the server ends it (0) or it breaks (-1). */
+static int watch(struct reflector *r, char version[32], struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
+    _cleanup_(buf_releasep) struct buf path = BUF_INIT(PATH_MAX_BYTES), in = BUF_INIT(LIMIT_OBJECT * 4);
+    _cleanup_(http_client_stream_freep) struct http_client_stream *stream = NULL;
+    int got;
+
+    path_of(&path, r->kind, NULL, NULL);
+    buf_printf(&path, "?watch=true&allowWatchBookmarks=true&timeoutSeconds=%d&resourceVersion=%s", WATCH_S, version);
+    put_selector(&path, '&', &ecs_kinds[r->kind]);
+    if (kube_raw_stream(r->store->client, path.data, NULL, &stream, err) < 0)
+        return -1;
+    struct stop_hook *hook = stop_on(r->store->stop, cancel, stream);
+    while ((got = http_client_stream_read(stream, (WATCH_S + 30) * 1000, &in, err)) > 0)
+        if (!buf_ok(&in)) {
+            got = err_set(err, ERR_TOO_LARGE, "an event of %zu bytes", in.len);
+            break;
+        } else if (events(r, a, &in, version, err) < 0) {
+            got = -1;
+            break;
+        }
+    stop_off(r->store->stop, hook);
+    return got;
+}
+
+static void *reflect(void *arg)
+{
+    struct reflector *r = arg;
+    int64_t pause = BACKOFF_MIN_NS;
+    char version[32] = "";
+
+    while (!stop_requested(r->store->stop)) {
+        struct err err = ERR_INIT;
+        int got = *version ? 0 : relist(r, version, &err);
+        if (got == 0)
+            got = watch(r, version, &err);
+        if (got == 0) {
+            pause = BACKOFF_MIN_NS;
+            continue;
+        }
+        if (stop_requested(r->store->stop))
+            break;
+        if (err.code != ERR_UNAVAILABLE && err.code != ERR_TIMEOUT)
+            *version = '\0'; /* expired, or something we do not understand: from the start */
+        log_warn("watch broke", LOG_S("resource", ecs_kinds[r->kind].resource), LOG_ERR(&err));
+        stop_wait(r->store->stop, pause);
+        pause = pause * 2 < BACKOFF_MAX_NS ? pause * 2 : BACKOFF_MAX_NS;
+    }
+    return NULL;
+}
+
+/* --- the start --- */
+
+static int install(struct ecs_store *s, const struct ecs_kind *k, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
+    _cleanup_(buf_releasep) struct buf body = BUF_INIT(LIMIT_BODY);
+
+    ecs_kind_definition(&body, k);
+    if (answer(s, a, "POST", DEFINITIONS, buf_str(&body), NULL, err) == 0)
+        return 0;
+    if (err->code != ERR_ALREADY_EXISTS)
+        return err_wrap(err, "installing %s", k->resource);
+    err_clear(err);
+    return 0;
+}
+
+static bool served(struct ecs_store *s, const struct ecs_kind *k, struct err *err)
+{
+    _cleanup_(buf_releasep) struct buf path = BUF_INIT(PATH_MAX_BYTES);
+
+    buf_printf(&path, "/apis/" ECS_GROUP "/" ECS_VERSION "/%s?limit=1", k->resource);
+    return answer(s, NULL, "GET", path.data, STR(""), NULL, err) == 0;
+}
+
+static int wait_until(struct ecs_store *s, const struct ecs_kind *k, const bool *synced, struct err *err)
+{
+    int64_t until = clock_mono(&clock_system) + START_TIMEOUT_NS;
+
+    while (!(synced ? __atomic_load_n(synced, __ATOMIC_ACQUIRE) : served(s, k, err))) {
+        if (stop_wait(s->stop, 20 * NS_PER_MS))
+            return err_set(err, ERR_CANCELLED, "stopped");
+        if (clock_mono(&clock_system) > until)
+            return err_set(err, ERR_TIMEOUT, "%s are not served after 60 s", k->resource);
+    }
+    err_clear(err);
+    return 0;
+}
+
+int ecs_store_start(struct ecs_store *s, struct err *err)
+{
+    for (int k = 0; k < ECS_KINDS; k++)
+        if (!ecs_kinds[k].base && install(s, &ecs_kinds[k], err) < 0)
+            return -1;
+    for (int k = 0; k < ECS_KINDS; k++) {
+        if (!ecs_kinds[k].base && wait_until(s, &ecs_kinds[k], NULL, err) < 0)
+            return -1;
+        int r = pthread_create(&s->of[k].thread, NULL, reflect, &s->of[k]);
+        if (r)
+            return err_errno(err, r, "cannot start a thread");
+        s->of[k].running = true;
+    }
+    for (int k = 0; k < ECS_KINDS; k++)
+        if (wait_until(s, &ecs_kinds[k], &s->of[k].synced, err) < 0)
+            return -1;
+    return 0;
+}
+
+/* --- reads --- */
+
+static struct str ns_of(enum ecs_kind_id k, const char *ns)
+{
+    return ecs_kinds[k].namespaced ? str_of(ns) : STR("");
+}
+
+static int fetch(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
+                 struct doc **ret, struct err *err)
+{
+    _cleanup_(buf_releasep) struct buf path = BUF_INIT(PATH_MAX_BYTES);
+
+    path_of(&path, k, ns, name);
+    if (answer(s, a, "GET", path.data, STR(""), ret, err) < 0)
+        return -1;
+    ecs_cache_put(&s->of[k].cache, *ret);
+    return 0;
+}
+
+int ecs_store_get(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
+                  struct doc **ret, struct err *err)
+{
+    if (!plain(name))
+        return err_set(err, ERR_NOT_FOUND, "%s \"%s\" not found", ecs_kinds[k].resource, name);
+    struct str text = ecs_cache_get(&s->of[k].cache, a, ns_of(k, ns), str_of(name));
+    return text.n ? json_parse(a, text, NULL, ret, err) : fetch(s, a, k, ns, name, ret, err);
+}
+
+int ecs_store_list(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, struct doc **ret,
+                   struct err *err)
+{
+    struct doc *list = doc_array(a);
+    size_t n = 0;
+    struct ecs_cache_item *items =
+        ecs_cache_list(&s->of[k].cache, a, ns ? ns_of(k, ns) : str_n(NULL, 0), true, &n);
+
+    for (size_t i = 0; items && i < n; i++) {
+        struct doc *o;
+        if (json_parse(a, items[i].text, NULL, &o, err) < 0)
+            return -1;
+        doc_append(list, o);
+    }
+    if (arena_overflow(a))
+        return err_set(err, ERR_TOO_LARGE, "list of %zu %s", n, ecs_kinds[k].resource);
+    *ret = list;
+    return 0;
+}
+
+size_t ecs_store_count(struct ecs_store *s, enum ecs_kind_id k, const char *ns)
+{
+    return ecs_cache_count(&s->of[k].cache, ns ? ns_of(k, ns) : str_n(NULL, 0));
+}
+
+/* --- writes --- */
+
+struct doc *ecs_object_new(struct arena *a, const char *ns, const char *name)
+{
+    struct doc *o = doc_object(a);
+
+    doc_set_path(a, o, "metadata.name", doc_string_copy(a, str_of(name)));
+    if (ns && *ns)
+        doc_set_path(a, o, "metadata.namespace", doc_string_copy(a, str_of(ns)));
+    return o;
+}
+
+static int write_object(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *method, const char *name,
+                        const struct doc *object, struct doc **ret, struct err *err)
+{
+    _cleanup_(buf_releasep) struct buf path = BUF_INIT(PATH_MAX_BYTES), body = BUF_INIT(LIMIT_BODY);
+    const char *ns = arena_str(a, doc_str(doc_path(object, "metadata.namespace"))).p;
+    struct doc *got;
+
+    path_of(&path, k, ns, name);
+    json_write(&body, object);
+    if (arena_overflow(a) || !buf_ok(&body))
+        return err_set(err, ERR_TOO_LARGE, "%s too large", ecs_kinds[k].kind);
+    if (answer(s, a, method, path.data, buf_str(&body), &got, err) < 0)
+        return -1;
+    ecs_cache_put(&s->of[k].cache, got);
+    tell(s, k, doc_str(doc_path(got, "metadata.namespace")), doc_str(doc_path(got, "metadata.name")));
+    if (ret)
+        *ret = got;
+    return 0;
+}
+
+int ecs_store_create(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, struct doc *object, struct doc **ret,
+                     struct err *err)
+{
+    doc_set(object, "apiVersion", ecs_kinds[k].base ? doc_string(a, STR("v1")) : doc_string(a, STR(ECS_GROUP "/" ECS_VERSION)));
+    doc_set(object, "kind", doc_string(a, str_of(ecs_kinds[k].kind)));
+    return write_object(s, a, k, "POST", NULL, object, ret, err);
+}
+
+int ecs_store_update(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const struct doc *object,
+                     struct doc **ret, struct err *err)
+{
+    return write_object(s, a, k, "PUT", ecs_object_name(object, a), object, ret, err);
+}
+
+int ecs_store_delete(struct ecs_store *s, enum ecs_kind_id k, const char *ns, const char *name, struct err *err)
+{
+    _cleanup_(buf_releasep) struct buf path = BUF_INIT(PATH_MAX_BYTES);
+
+    path_of(&path, k, ns, name);
+    if (answer(s, NULL, "DELETE", path.data, STR(""), NULL, err) < 0 && err->code != ERR_NOT_FOUND)
+        return -1;
+    err_clear(err);
+    forget(&s->of[k], ns_of(k, ns), str_of(name), 0);
+    return 0;
+}
+
+int ecs_store_modify(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
+                     ecs_store_change *change, void *ctx, struct doc **ret, struct err *err)
+{
+    struct doc *o = NULL;
+
+    if (ecs_store_get(s, a, k, ns, name, &o, err) < 0)
+        return -1;
+    for (int i = 0; i < MODIFY_TRIES; i++) {
+        int r = change(ctx, a, o, err);
+        if (r < 0)
+            return -1;
+        if (r == 0) {
+            if (ret)
+                *ret = o;
+            return 0;
+        }
+        if (ecs_store_update(s, a, k, o, ret, err) == 0)
+            return 0;
+        if (err->code != ERR_CONFLICT)
+            return -1;
+        err_clear(err);
+        if (fetch(s, a, k, ns, name, &o, err) < 0)
+            return -1;
+    }
+    return err_set(err, ERR_CONFLICT, "%s %s changes too fast", ecs_kinds[k].kind, name);
+}

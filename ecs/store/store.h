@@ -1,0 +1,66 @@
+/*
+ * store.h - the gateway's objects: custom resources of an API server, and a current copy of them in memory.
+ *
+ * Objects are JSON document trees in the caller's arena; what is handed out is a copy that may be changed. Reads come from
+ * the copy in memory (get asks the server for what is not there), which a thread a kind keeps current by list and watch;
+ * a write goes to the server and its result is in the copy when it returns, so a caller always sees its own writes. A
+ * copy never goes back to an older version. Writes carry the resourceVersion they were made from: ERR_CONFLICT when
+ * somebody else was faster (ecs_store_modify tries again), ERR_ALREADY_EXISTS, ERR_NOT_FOUND.
+ *
+ * All functions may be called from any thread and block. ns is NULL or "" for kinds of the whole API server.
+ */
+#ifndef ECS_STORE_STORE_H
+#define ECS_STORE_STORE_H
+
+#include "api/doc.h"
+#include "client/kube_client.h"
+#include "client/stop.h"
+#include "ecs/store/kinds.h"
+
+struct ecs_store;
+
+struct ecs_store *ecs_store_new(struct kube_client *client, struct stop *stop);
+/* After the stop was requested. Returns NULL, accepts NULL. */
+struct ecs_store *ecs_store_free(struct ecs_store *s);
+static inline void ecs_store_freep(struct ecs_store **s)
+{
+    ecs_store_free(*s);
+}
+
+/* fn runs on a reflector's thread after a change is in the copy, and must not block. Before the start; at most 4. */
+void ecs_store_on_change(struct ecs_store *s, void (*fn)(void *ctx, enum ecs_kind_id k, struct str ns, struct str name),
+                         void *ctx);
+/* Installs the definitions, waits until they are served, and until all objects are in memory. ERR_TIMEOUT after 60 s. */
+int ecs_store_start(struct ecs_store *s, struct err *err) MUST_CHECK;
+
+int ecs_store_get(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
+                  struct doc **ret, struct err *err) MUST_CHECK;
+/* An array, sorted by namespace and name; ns NULL = all. */
+int ecs_store_list(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, struct doc **ret,
+                   struct err *err) MUST_CHECK;
+size_t ecs_store_count(struct ecs_store *s, enum ecs_kind_id k, const char *ns);
+
+/* apiVersion and kind are filled in. ret may be NULL. */
+int ecs_store_create(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, struct doc *object, struct doc **ret,
+                     struct err *err) MUST_CHECK;
+int ecs_store_update(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const struct doc *object,
+                     struct doc **ret, struct err *err) MUST_CHECK;
+int ecs_store_delete(struct ecs_store *s, enum ecs_kind_id k, const char *ns, const char *name,
+                     struct err *err) MUST_CHECK;
+
+/* Changes the object in place: 1 = write it, 0 = leave it as it is, -1 = give up with err. May run several times, each
+ * time on a newer version. */
+typedef int ecs_store_change(void *ctx, struct arena *a, struct doc *object, struct err *err);
+int ecs_store_modify(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
+                     ecs_store_change *change, void *ctx, struct doc **ret, struct err *err) MUST_CHECK;
+
+/* An empty object with metadata.name (and namespace). */
+struct doc *ecs_object_new(struct arena *a, const char *ns, const char *name);
+static inline const char *ecs_object_name(const struct doc *o, struct arena *a)
+{
+    return arena_str(a, doc_str(doc_path(o, "metadata.name"))).p;
+}
+
+struct kube_client *ecs_store_client(struct ecs_store *s);
+
+#endif
