@@ -20,8 +20,7 @@ static int count_tasks(struct aws_call *c, const char *ns, struct counts *ret, s
         return 0;
     if (ecs_store_list(store_of(c), c->arena, ECS_TASK, ns, &tasks, err) < 0)
         return -1;
-    doc_foreach(tasks, t)
-    {
+    doc_foreach (tasks, t) {
         struct str s = doc_str(doc_path(t, "status.lastStatus"));
         ret->running += str_is(s, "RUNNING");
         ret->pending += str_is(s, "PENDING") || str_is(s, "PROVISIONING") || str_is(s, "ACTIVATING");
@@ -94,8 +93,13 @@ static struct doc *default_settings(struct arena *a)
 
 static struct doc *new_cluster(struct arena *a, const struct doc *input, struct str name)
 {
-    static const char *const members[] = {"capacityProviders", "defaultCapacityProviderStrategy",
-                                          "serviceConnectDefaults", "settings", "configuration", "tags", NULL};
+    static const char *const members[] = {"capacityProviders",
+                                          "defaultCapacityProviderStrategy",
+                                          "serviceConnectDefaults",
+                                          "settings",
+                                          "configuration",
+                                          "tags",
+                                          NULL};
     struct doc *o = ecs_object_new(a, NULL, ecs_object_label(a, "", name)), *spec = doc_need_object(a, o, "spec");
 
     doc_set(spec, "clusterName", doc_string(a, name));
@@ -176,12 +180,12 @@ int ecs_bootstrap(struct ecs *e, struct err *err)
 /* Only Fargate's providers are there without CreateCapacityProvider. */
 static int check_providers(struct aws_call *c)
 {
-    doc_foreach(doc_get(c->input, "capacityProviders"), p) if (!str_is(doc_str(p), "FARGATE") &&
-                                                               !str_is(doc_str(p), "FARGATE_SPOT"))
-        return aws_error(c, "InvalidParameterException",
-                         "The specified capacity provider '" STR_FMT
-                         "' was not found. Specify a valid name and try again.",
-                         STR_ARG(doc_str(p)));
+    doc_foreach (doc_get(c->input, "capacityProviders"), p)
+        if (!str_is(doc_str(p), "FARGATE") && !str_is(doc_str(p), "FARGATE_SPOT"))
+            return aws_error(c, "InvalidParameterException",
+                             "The specified capacity provider '" STR_FMT
+                             "' was not found. Specify a valid name and try again.",
+                             STR_ARG(doc_str(p)));
     return 0;
 }
 
@@ -213,9 +217,9 @@ static int describe_one(struct aws_call *c, struct str name_or_arn, struct doc *
     struct str name = ecs_name_of(name_or_arn, "cluster");
     struct doc *o, *d;
 
-    int r = ecs_valid_name(name, 255) ? ecs_store_get(store_of(c), c->arena, ECS_CLUSTER, NULL,
-                                                      ecs_object_label(c->arena, "", name), &o, err)
-                                      : err_set(err, ERR_NOT_FOUND, "no name");
+    int r = ecs_valid_name(name, 255)
+                ? ecs_store_get(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_label(c->arena, "", name), &o, err)
+                : err_set(err, ERR_NOT_FOUND, "no name");
     if (r < 0 && err->code != ERR_NOT_FOUND)
         return -1;
     if (r < 0) {
@@ -242,7 +246,9 @@ int ecs_describe_clusters(struct aws_call *c, struct err *err)
     doc_need_array(c->arena, c->output, "failures");
     if (!doc_count(names))
         return describe_one(c, STR("default"), clusters, err);
-    doc_foreach(names, n) if (describe_one(c, doc_str(n), clusters, err) < 0) return -1;
+    doc_foreach (names, n)
+        if (describe_one(c, doc_str(n), clusters, err) < 0)
+            return -1;
     return 0;
 }
 
@@ -252,8 +258,9 @@ int ecs_list_clusters(struct aws_call *c, struct err *err)
 
     if (ecs_store_list(store_of(c), c->arena, ECS_CLUSTER, NULL, &all, err) < 0)
         return -1;
-    doc_foreach(all, o) if (str_is(doc_str(doc_path(o, "status.status")), "ACTIVE"))
-        doc_append(arns, ecs_arn(c, "cluster/" STR_FMT, STR_ARG(doc_str(doc_path(o, "spec.clusterName")))));
+    doc_foreach (all, o)
+        if (str_is(doc_str(doc_path(o, "status.status")), "ACTIVE"))
+            doc_append(arns, ecs_arn(c, "cluster/" STR_FMT, STR_ARG(doc_str(doc_path(o, "spec.clusterName")))));
     return ecs_put_page(c, "clusterArns", arns, 100, err);
 }
 
@@ -274,11 +281,12 @@ int ecs_delete_cluster(struct aws_call *c, struct err *err)
         return -1;
     if (ecs_store_list(store_of(c), c->arena, ECS_TASK, cluster.ns, &tasks, err) < 0)
         return -1;
-    doc_foreach(tasks, t) if (!str_is(doc_str(doc_path(t, "status.lastStatus")), "STOPPED"))
-        return aws_error(c, "ClusterContainsTasksException",
-                         "The Cluster cannot be deleted while Tasks are active.");
-    if (ecs_store_modify(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_name(cluster.object, c->arena), deactivate,
-                         NULL, &o, err) < 0)
+    doc_foreach (tasks, t)
+        if (!str_is(doc_str(doc_path(t, "status.lastStatus")), "STOPPED"))
+            return aws_error(c, "ClusterContainsTasksException",
+                             "The Cluster cannot be deleted while Tasks are active.");
+    if (ecs_store_modify(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_name(cluster.object, c->arena),
+                         deactivate, NULL, &o, err) < 0)
         return -1;
     if (kube_delete(ecs_store_client(store_of(c)), &kube_namespaces, NULL, cluster.ns, NULL, err) < 0 &&
         err->code != ERR_NOT_FOUND)
@@ -292,16 +300,15 @@ static int change_settings(void *ctx, struct arena *a, struct doc *o, struct err
     const struct aws_call *c = ctx;
     struct doc *settings = doc_need_array(a, doc_need_object(a, o, "spec"), "settings");
 
-    doc_foreach(doc_get(c->input, "settings"), want)
-    {
+    doc_foreach (doc_get(c->input, "settings"), want) {
         struct doc *clone = doc_clone(a, want, true);
         bool placed = false;
-        doc_foreach(settings, have) if (str_eq(doc_str(doc_get(have, "name")), doc_str(doc_get(want, "name"))))
-        {
-            doc_replace(settings, have, clone);
-            placed = true;
-            break;
-        }
+        doc_foreach (settings, have)
+            if (str_eq(doc_str(doc_get(have, "name")), doc_str(doc_get(want, "name")))) {
+                doc_replace(settings, have, clone);
+                placed = true;
+                break;
+            }
         if (!placed)
             doc_append(settings, clone);
     }

@@ -12,8 +12,8 @@
  * and a hash of all of it (so that two names never share an object: "Web" and "web"). */
 const char *ecs_object_label(struct arena *a, const char *prefix, struct str name);
 
-/* The part behind the last "cluster/", "task-definition/" ... of an ARN of that type; a text that is no ARN is itself the
- * name. Empty for an ARN of another type. */
+/* The part behind the last "cluster/", "task-definition/" ... of an ARN of that type; a text that is no ARN is itself
+ * the name. Empty for an ARN of another type. */
 struct str ecs_name_of(struct str name_or_arn, const char *type);
 
 /* "FAMILY:REVISION" taken apart; false when the revision is no number above 0. Without ':' *ret_revision is 0. */

@@ -66,7 +66,9 @@ void ecs_add_failure(struct aws_call *c, struct doc *arn, const char *reason)
 
 bool ecs_list_has(const struct doc *list, const char *what)
 {
-    doc_foreach(list, it) if (str_is(doc_str(it), what)) return true;
+    doc_foreach (list, it)
+        if (str_is(doc_str(it), what))
+            return true;
     return false;
 }
 
@@ -89,11 +91,11 @@ static bool find_start(struct arena *a, const struct doc *all, struct str token,
     *ret = doc_count(all) ? all->first : NULL;
     if (!token.n)
         return true;
-    doc_foreach(all, it) if (str_eq(doc_str(token_of(a, doc_str(it))), token))
-    {
-        *ret = it->next;
-        return true;
-    }
+    doc_foreach (all, it)
+        if (str_eq(doc_str(token_of(a, doc_str(it))), token)) {
+            *ret = it->next;
+            return true;
+        }
     return false;
 }
 

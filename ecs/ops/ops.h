@@ -1,8 +1,8 @@
 /*
  * ops.h - the operations of ECS, and what they share: names, ARNs, clusters, lists in pages.
  *
- * The handlers of ecs_operations get a struct ecs as call->context. Each reads and writes through ecs/store; a rule without
- * I/O stands in ecs/map or in names.h.
+ * The handlers of ecs_operations get a struct ecs as call->context. Each reads and writes through ecs/store; a rule
+ * without I/O stands in ecs/map or in names.h.
  */
 #ifndef ECS_OPS_OPS_H
 #define ECS_OPS_OPS_H

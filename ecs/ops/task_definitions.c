@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* The object of a revision is FAMILY-REVISION. The family's object holds the last revision that was given out: a revision
- * is taken by writing it there first, so that it is never used twice, whichever gateway asks. */
+/* The object of a revision is FAMILY-REVISION. The family's object holds the last revision that was given out: a
+ * revision is taken by writing it there first, so that it is never used twice, whichever gateway asks. */
 
 static const char *object_of(struct arena *a, struct str family, int64_t revision)
 {
@@ -53,8 +53,8 @@ static int next_revision(struct aws_call *c, struct str family, int64_t *ret, st
     struct doc *o = ecs_object_new(c->arena, NULL, name);
 
     for (int i = 0; i < 2; i++) {
-        if (ecs_store_modify(store_of(c), c->arena, ECS_TASK_DEFINITION_FAMILY, NULL, name, take_next, ret, NULL, err) ==
-            0)
+        if (ecs_store_modify(store_of(c), c->arena, ECS_TASK_DEFINITION_FAMILY, NULL, name, take_next, ret, NULL,
+                             err) == 0)
             return 0;
         if (err->code != ERR_NOT_FOUND)
             return -1;
@@ -107,8 +107,7 @@ static int newest_active(struct aws_call *c, struct str family, struct doc **ret
 
     if (ecs_store_list(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, &all, err) < 0)
         return -1;
-    doc_foreach(all, o)
-    {
+    doc_foreach (all, o) {
         int64_t revision = doc_int_or(doc_path(o, "spec.revision"), 0);
         if (revision > best && str_eq(doc_str(doc_path(o, "spec.family")), family) && str_is(status_of(o), "ACTIVE")) {
             best = revision;
@@ -181,9 +180,9 @@ int ecs_list_task_definitions(struct aws_call *c, struct err *err)
     struct doc **v = arena_calloc(c->arena, doc_count(all) + 1, sizeof(struct doc *));
     if (!v)
         return err_set(err, ERR_TOO_LARGE, "too many task definitions");
-    doc_foreach(all, o) if (str_eq(status_of(o), status) &&
-                            (!family.n || str_eq(doc_str(doc_path(o, "spec.family")), family)))
-        v[n++] = o;
+    doc_foreach (all, o)
+        if (str_eq(status_of(o), status) && (!family.n || str_eq(doc_str(doc_path(o, "spec.family")), family)))
+            v[n++] = o;
     qsort(v, n, sizeof(struct doc *), str_is(in_str(c, "sort"), "DESC") ? by_order_down : by_order);
     for (size_t i = 0; i < n; i++)
         doc_append(arns, doc_string(c->arena, doc_str(doc_path(v[i], "spec.taskDefinitionArn"))));
@@ -193,8 +192,9 @@ int ecs_list_task_definitions(struct aws_call *c, struct err *err)
 /* A family is ACTIVE while one of its revisions is. */
 static bool family_active(const struct doc *definitions, struct str family)
 {
-    doc_foreach(definitions, o) if (str_is(status_of(o), "ACTIVE") &&
-                                    str_eq(doc_str(doc_path(o, "spec.family")), family)) return true;
+    doc_foreach (definitions, o)
+        if (str_is(status_of(o), "ACTIVE") && str_eq(doc_str(doc_path(o, "spec.family")), family))
+            return true;
     return false;
 }
 
@@ -206,8 +206,7 @@ int ecs_list_task_definition_families(struct aws_call *c, struct err *err)
     if (ecs_store_list(store_of(c), c->arena, ECS_TASK_DEFINITION_FAMILY, NULL, &families, err) < 0 ||
         ecs_store_list(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, &definitions, err) < 0)
         return -1;
-    doc_foreach(families, f)
-    {
+    doc_foreach (families, f) {
         struct str name = doc_str(doc_path(f, "spec.family"));
         bool active = family_active(definitions, name);
         if (str_starts(name, prefix) &&
@@ -263,8 +262,10 @@ static int in_use(struct aws_call *c, struct str arn, bool *ret, struct err *err
     *ret = false;
     if (ecs_store_list(store_of(c), c->arena, ECS_TASK, NULL, &tasks, err) < 0)
         return -1;
-    doc_foreach(tasks, t) if (str_eq(doc_str(doc_path(t, "status.taskDefinitionArn")), arn) &&
-                              !str_is(doc_str(doc_path(t, "status.lastStatus")), "STOPPED")) * ret = true;
+    doc_foreach (tasks, t)
+        if (str_eq(doc_str(doc_path(t, "status.taskDefinitionArn")), arn) &&
+            !str_is(doc_str(doc_path(t, "status.lastStatus")), "STOPPED"))
+            *ret = true;
     return 0;
 }
 
@@ -304,6 +305,8 @@ int ecs_delete_task_definitions(struct aws_call *c, struct err *err)
         return aws_error(c, ECS_INVALID, "1 to 10 task definitions can be deleted in one call.");
     doc_set(c->output, "taskDefinitions", deleted);
     doc_need_array(c->arena, c->output, "failures");
-    doc_foreach(names, n) if (delete_one(c, doc_str(n), deleted, err) < 0) return -1;
+    doc_foreach (names, n)
+        if (delete_one(c, doc_str(n), deleted, err) < 0)
+            return -1;
     return 0;
 }

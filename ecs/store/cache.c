@@ -112,7 +112,7 @@ static size_t count_locked(struct ecs_cache *c, struct str ns)
 {
     size_t n = 0;
 
-    map_foreach(&c->namespaces, it)
+    map_foreach (&c->namespaces, it)
         if (!ns.p || str_is(ns, it->key))
             n += ((struct map *)it->value)->n;
     return n;
@@ -138,8 +138,7 @@ static void add_names(struct arena *a, const struct map_entry *ns, bool with_tex
 {
     struct str space = arena_str(a, str_n(ns->key, ns->key_len));
 
-    map_foreach((struct map *)ns->value, it)
-    {
+    map_foreach ((struct map *)ns->value, it) {
         const struct entry *e = it->value;
         items[(*n)++] = (struct ecs_cache_item){.ns = space,
                                                 .name = arena_str(a, str_n(it->key, it->key_len)),
@@ -148,14 +147,15 @@ static void add_names(struct arena *a, const struct map_entry *ns, bool with_tex
     }
 }
 
-struct ecs_cache_item *ecs_cache_list(struct ecs_cache *c, struct arena *a, struct str ns, bool with_text, size_t *ret_n)
+struct ecs_cache_item *ecs_cache_list(struct ecs_cache *c, struct arena *a, struct str ns, bool with_text,
+                                      size_t *ret_n)
 {
     size_t n = 0;
 
     pthread_mutex_lock(&c->lock);
     struct ecs_cache_item *items = arena_calloc(a, count_locked(c, ns) + 1, sizeof(*items));
     if (items)
-        map_foreach(&c->namespaces, it)
+        map_foreach (&c->namespaces, it)
             if (!ns.p || str_is(ns, it->key))
                 add_names(a, it, with_text, items, &n);
     pthread_mutex_unlock(&c->lock);

@@ -32,7 +32,8 @@ struct ecs_cache_item {
 };
 /* All of a namespace (ns.p NULL: of all), sorted, in the arena. with_text false leaves the texts out. NULL when the
  * arena is full. */
-struct ecs_cache_item *ecs_cache_list(struct ecs_cache *c, struct arena *a, struct str ns, bool with_text, size_t *ret_n);
+struct ecs_cache_item *ecs_cache_list(struct ecs_cache *c, struct arena *a, struct str ns, bool with_text,
+                                      size_t *ret_n);
 size_t ecs_cache_count(struct ecs_cache *c, struct str ns);
 
 uint64_t ecs_object_version(const struct doc *o); /* metadata.resourceVersion; 0 when it is none */

@@ -47,11 +47,12 @@ void ecs_kind_definition(struct buf *b, const struct ecs_kind *k)
 {
     const char *open = "{\"type\":\"object\",\"x-kubernetes-preserve-unknown-fields\":true}";
 
-    buf_printf(b,
-               "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\",\"metadata\":{\"name\":"
-               "\"%s." ECS_GROUP "\"},\"spec\":{\"group\":\"" ECS_GROUP "\",\"scope\":\"%s\",\"names\":{\"plural\":\"%s\","
-               "\"singular\":\"%s\",\"kind\":\"%s\",\"listKind\":\"%sList\"",
-               k->resource, k->namespaced ? "Namespaced" : "Cluster", k->resource, k->singular, k->kind, k->kind);
+    buf_printf(
+        b,
+        "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\",\"metadata\":{\"name\":"
+        "\"%s." ECS_GROUP "\"},\"spec\":{\"group\":\"" ECS_GROUP "\",\"scope\":\"%s\",\"names\":{\"plural\":\"%s\","
+        "\"singular\":\"%s\",\"kind\":\"%s\",\"listKind\":\"%sList\"",
+        k->resource, k->namespaced ? "Namespaced" : "Cluster", k->resource, k->singular, k->kind, k->kind);
     if (k->short_name)
         buf_printf(b, ",\"shortNames\":[\"%s\"]", k->short_name);
     buf_puts(b, ",\"categories\":[\"ecs\"]},\"versions\":[{\"name\":\"" ECS_VERSION

@@ -3,7 +3,8 @@
  * API server serve it. Pods of tasks are kept like them, but are Kubernetes' own.
  *
  * Group ecs.coracle.dev, version v1. spec and status carry the AWS names and are not described further. There is no
- * status subresource: the gateway is the only writer of both, and an object comes into being with its status in one write.
+ * status subresource: the gateway is the only writer of both, and an object comes into being with its status in one
+ * write.
  */
 #ifndef ECS_STORE_KINDS_H
 #define ECS_STORE_KINDS_H

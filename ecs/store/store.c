@@ -142,8 +142,7 @@ static void forget_missing(struct reflector *r, struct arena *a, const struct do
     size_t n = 0;
 
     map_init(&seen, NULL);
-    doc_foreach(items, o)
-    {
+    doc_foreach (items, o) {
         const char *key = arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(doc_str(doc_path(o, "metadata.namespace"))),
                                        STR_ARG(doc_str(doc_path(o, "metadata.name"))));
         map_set(&seen, str_of(key), r);
@@ -168,7 +167,8 @@ static int relist(struct reflector *r, char version[32], struct err *err)
     if (answer(r->store, a, "GET", path.data, STR(""), &list, err) < 0)
         return -1;
     const struct doc *items = doc_get(list, "items");
-    doc_foreach(items, o) take(r, o);
+    doc_foreach (items, o)
+        take(r, o);
     if (arena_overflow(a) || !str_copy(version, 32, doc_str(doc_path(list, "metadata.resourceVersion"))))
         return err_set(err, ERR_TOO_LARGE, "list of %s", ecs_kinds[r->kind].resource);
     forget_missing(r, a, items, ecs_object_version(list));
@@ -361,8 +361,7 @@ int ecs_store_list(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, con
 {
     struct doc *list = doc_array(a);
     size_t n = 0;
-    struct ecs_cache_item *items =
-        ecs_cache_list(&s->of[k].cache, a, ns ? ns_of(k, ns) : str_n(NULL, 0), true, &n);
+    struct ecs_cache_item *items = ecs_cache_list(&s->of[k].cache, a, ns ? ns_of(k, ns) : str_n(NULL, 0), true, &n);
 
     for (size_t i = 0; items && i < n; i++) {
         struct doc *o;
@@ -416,7 +415,8 @@ static int write_object(struct ecs_store *s, struct arena *a, enum ecs_kind_id k
 int ecs_store_create(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, struct doc *object, struct doc **ret,
                      struct err *err)
 {
-    doc_set(object, "apiVersion", ecs_kinds[k].base ? doc_string(a, STR("v1")) : doc_string(a, STR(ECS_GROUP "/" ECS_VERSION)));
+    doc_set(object, "apiVersion",
+            ecs_kinds[k].base ? doc_string(a, STR("v1")) : doc_string(a, STR(ECS_GROUP "/" ECS_VERSION)));
     doc_set(object, "kind", doc_string(a, str_of(ecs_kinds[k].kind)));
     return write_object(s, a, k, "POST", NULL, object, ret, err);
 }

@@ -1,11 +1,11 @@
 /*
  * store.h - the gateway's objects: custom resources of an API server, and a current copy of them in memory.
  *
- * Objects are JSON document trees in the caller's arena; what is handed out is a copy that may be changed. Reads come from
- * the copy in memory (get asks the server for what is not there), which a thread a kind keeps current by list and watch;
- * a write goes to the server and its result is in the copy when it returns, so a caller always sees its own writes. A
- * copy never goes back to an older version. Writes carry the resourceVersion they were made from: ERR_CONFLICT when
- * somebody else was faster (ecs_store_modify tries again), ERR_ALREADY_EXISTS, ERR_NOT_FOUND.
+ * Objects are JSON document trees in the caller's arena; what is handed out is a copy that may be changed. Reads come
+ * from the copy in memory (get asks the server for what is not there), which a thread a kind keeps current by list and
+ * watch; a write goes to the server and its result is in the copy when it returns, so a caller always sees its own
+ * writes. A copy never goes back to an older version. Writes carry the resourceVersion they were made from:
+ * ERR_CONFLICT when somebody else was faster (ecs_store_modify tries again), ERR_ALREADY_EXISTS, ERR_NOT_FOUND.
  *
  * All functions may be called from any thread and block. ns is NULL or "" for kinds of the whole API server.
  */
@@ -30,7 +30,8 @@ static inline void ecs_store_freep(struct ecs_store **s)
 /* fn runs on a reflector's thread after a change is in the copy, and must not block. Before the start; at most 4. */
 void ecs_store_on_change(struct ecs_store *s, void (*fn)(void *ctx, enum ecs_kind_id k, struct str ns, struct str name),
                          void *ctx);
-/* Installs the definitions, waits until they are served, and until all objects are in memory. ERR_TIMEOUT after 60 s. */
+/* Installs the definitions, waits until they are served, and until all objects are in memory. ERR_TIMEOUT after 60 s.
+ */
 int ecs_store_start(struct ecs_store *s, struct err *err) MUST_CHECK;
 
 int ecs_store_get(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# tests/integration/ecs.sh BUILD - aws-gateway before the real apiserver, asked by the real aws CLI.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(realpath "${1:-$root/build/release}")
+for tool in etcd kubectl openssl aws; do
+    command -v "$tool" >/dev/null || { echo "$tool is missing: 1 skipped"; exit 0; }
+done
+work=$(mktemp -d /tmp/coracle-ecs.XXXXXX)
+mkfifo "$work/hold"
+gateways=()
+finish() {
+    for p in "${gateways[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
+    exec 9>&-
+    wait "$api" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+APISERVER=$build/bin/apiserver "$root/hack/dev-apiserver" "$work/api" <"$work/hold" >"$work/api.out" 2>&1 &
+api=$!
+exec 9>"$work/hold"
+for _ in $(seq 200); do grep -q KUBECONFIG "$work/api.out" && break; sleep 0.05; done
+export KUBECONFIG=$work/api/admin.kubeconfig HOME=$work
+
+printf '[default]\naws_access_key_id = AKIAECSTEST000000001\naws_secret_access_key = of-the-test\n' >"$work/credentials"
+gateway() { # gateway PORT
+    "$build/bin/aws-gateway" --kubeconfig "$KUBECONFIG" --port "$1" --credentials-file "$work/credentials" 9>&- \
+        >>"$work/gateway.log" 2>&1 &
+    gateways+=($!)
+    for _ in $(seq 200); do curl -s "http://127.0.0.1:$1/" >/dev/null && return; sleep 0.05; done
+    echo "the gateway does not serve:"
+    cat "$work/gateway.log"
+    exit 1
+}
+free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+first=$(free_port)
+second=$(free_port)
+export AWS_SHARED_CREDENTIALS_FILE=$work/credentials AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
+ecs() { aws --endpoint-url "http://127.0.0.1:$first" --output json ecs "$@" 2>&1; }
+other() { aws --endpoint-url "http://127.0.0.1:$second" --output json ecs "$@" 2>&1; }
+
+failed=0
+expect() { # expect NAME REGEX COMMAND...
+    local name=$1 regex=$2 out
+    shift 2
+    out=$("$@" 2>&1)
+    if [[ $out =~ $regex ]]; then printf 'ok    %s\n' "$name"; else
+        printf 'FAIL  %s: wanted /%s/, got: %s\n' "$name" "$regex" "$out"
+        failed=$((failed + 1))
+    fi
+}
+
+gateway "$first"
+expect "the cluster default is there" 'cluster/default"' ecs list-clusters
+expect "create-cluster" '"status": "ACTIVE"' ecs create-cluster --cluster-name demo --tags key=team,value=blue
+expect "create-cluster again changes nothing" '"team"' ecs create-cluster --cluster-name demo
+expect "its namespace" 'Active' kubectl get namespace ecs-demo
+expect "kubectl shows it" 'demo +ACTIVE +ecs-demo' kubectl get ecsclusters
+expect "failures of describe-clusters" 'demo.*cluster/nix.*MISSING' ecs describe-clusters --clusters demo nix \
+    --query '[clusters[].clusterName,failures]' --output text
+expect "settings" 'containerInsights.*enabled' ecs update-cluster-settings --cluster demo \
+    --settings name=containerInsights,value=enabled --query cluster.settings --output text
+expect "pages" 'cluster/default.*cluster/demo' ecs list-clusters --page-size 1 --query clusterArns
+expect "a broken token" 'InvalidParameterException' ecs list-clusters --no-paginate --next-token zz
+expect "an upper-case name has an object of its own" '"clusterName": "Demo"' ecs create-cluster --cluster-name Demo
+
+cat >"$work/web.json" <<'END'
+{"family": "web", "containerDefinitions": [{"name": "web", "image": "busybox", "memory": 64, "portMappings": [{"containerPort": 80}]}]}
+END
+register() { "$1" register-task-definition --cli-input-json "file://$work/web.json" --query taskDefinition.revision; }
+expect "revision 1" '^1$' register ecs
+expect "revision 2" '^2$' register ecs
+expect "the newest is described" '"revision": 2' ecs describe-task-definition --task-definition web
+expect "deregistered" '"INACTIVE"' ecs deregister-task-definition --task-definition web:2 --query taskDefinition.status
+expect "the newest active one is described" '"revision": 1' ecs describe-task-definition --task-definition web
+expect "listed" '^[^[:space:]]*web:1$' ecs list-task-definitions --output text --query 'taskDefinitionArns[]'
+expect "inactive ones listed" 'web:2' ecs list-task-definitions --status INACTIVE
+expect "deleted" 'DELETE_IN_PROGRESS' ecs delete-task-definitions --task-definitions web:2
+expect "an active one is not deleted" 'still in ACTIVE' ecs delete-task-definitions --task-definitions web:1
+expect "a revision is never used again" '^3$' register ecs
+expect "families" '"web"' ecs list-task-definition-families
+expect "unknown task definition" 'ClientException.*Unable to describe task definition\.' ecs describe-task-definition --task-definition nix
+expect "kubectl shows revisions" 'web-3 +web +3 +ACTIVE' kubectl get taskdefinitions
+expect "an operation that is not there yet says so" 'UnknownOperationException' ecs list-daemons
+
+gateway "$second"
+expect "a second gateway sees all" '"revision": 3' other describe-task-definition --task-definition web
+many() { # both at once: no revision twice
+    local outs=() i
+    for i in 1 2 3; do
+        register ecs >"$work/a$i" &
+        outs+=($!)
+        register other >"$work/b$i" &
+        outs+=($!)
+    done
+    wait "${outs[@]}"
+    cat "$work"/[ab][123] | sort -n | tr '\n' ' '
+}
+expect "revisions of two gateways" '^4 5 6 7 8 9 $' many
+expect "the first knows them" '"revision": 9' ecs describe-task-definition --task-definition web:9
+expect "delete-cluster" '"INACTIVE"' ecs delete-cluster --cluster demo --query cluster.status
+expect "deleted cluster" 'ClusterNotFoundException.*The referenced cluster was inactive\.' ecs delete-cluster --cluster demo
+expect "unknown cluster" 'ClusterNotFoundException.*Cluster not found\.' ecs delete-cluster --cluster nix
+kill -9 "${gateways[0]}"
+gateway "$first"
+expect "a gateway killed goes on where it was" '"revision": 9' ecs describe-task-definition --task-definition web
+printf '%d failed\n' "$failed"
+exit $((failed > 0))
