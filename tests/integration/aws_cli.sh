@@ -3,7 +3,7 @@
 # access keys in Secrets of a real API server.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=${1:-$root/build/release}
+build=$(realpath "${1:-$root/build/release}")
 if ! command -v aws >/dev/null; then
     echo "aws is missing: 20 checks skipped"
     exit 0
@@ -35,6 +35,7 @@ gateway() { # gateway PORT FLAGS...
     "$build/bin/aws-gateway" --port="$port" "$@" 2>>"$work/gateway.log" &
     pids+=($!)
     for _ in $(seq 100); do curl -fs "http://127.0.0.1:$port/healthz" >/dev/null && return; sleep 0.05; done
+    echo "FAIL  aws-gateway does not serve:"
     cat "$work/gateway.log"
     exit 1
 }
@@ -99,6 +100,7 @@ mkfifo "$work/hold"
 APISERVER=$build/bin/apiserver "$root/hack/dev-apiserver" "$work/api" <"$work/hold" >"$work/api.out" 2>&1 &
 exec 9>"$work/hold"
 for _ in $(seq 200); do grep -q KUBECONFIG "$work/api.out" && break; sleep 0.05; done
+grep -q KUBECONFIG "$work/api.out" || { echo "FAIL  no API server:"; cat "$work/api.out"; exit 1; }
 export KUBECONFIG=$work/api/admin.kubeconfig
 port=$(free_port)
 gateway "$port" --kubeconfig="$KUBECONFIG"
