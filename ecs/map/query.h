@@ -6,7 +6,8 @@
  * Operators: == equals, != not_equals, > greater_than, >= , <, <=, exists, !exists / not_exists, in, !in / not_in, =~
  * matches,
  * !~ not_matches; && and, || or, ! not, parentheses. Pure; bounded in length (QUERY_MAX) and depth; patterns are
- * regular expressions of a small, linear-time kind: literals, ., *, +, ?, [...] classes, ^ and $ (a match anywhere).
+ * regular expressions of a small kind and of bounded cost: literals, ., *, +, ?, [...] classes, ^ and $ (a match
+ * anywhere).
  */
 #ifndef ECS_MAP_QUERY_H
 #define ECS_MAP_QUERY_H
