@@ -46,7 +46,8 @@ struct service_state {
     size_t n_tasks;
     const struct str *instances; /* DAEMON: the ACTIVE instances that meet the constraints */
     size_t n_instances;
-    bool steady; /* has_reached a steady state was said last */
+    bool steady;  /* has_reached a steady state was said last */
+    bool blocked; /* that the percentages allow no step was said last */
     int64_t now_s;
 };
 
@@ -68,8 +69,8 @@ struct service_action {
 struct service_plan {
     struct service_action v[SERVICE_ACTIONS_MAX];
     size_t n;
-    bool steady;     /* to be kept for the next plan */
-    int64_t again_s; /* look again at this time without any change (back-off); 0 = only on a change */
+    bool steady, blocked; /* to be kept for the next plan */
+    int64_t again_s;      /* look again at this time without any change (back-off); 0 = only on a change */
 };
 
 int service_plan(struct arena *a, const struct service_state *s, struct service_plan *ret, struct err *err) MUST_CHECK;
