@@ -3,6 +3,7 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "client/stop.h"
+#include "ecs/controllers/tasks.h"
 #include "ecs/ops/ops.h"
 #include "ecs/services/services.h"
 #include "ecs/wire/gateway.h"
@@ -64,6 +65,7 @@ struct cluster {
     struct kube_client *client;
     struct informer_factory *informers;
     struct ecs_store *store;
+    struct task_controller *tasks;
 };
 
 static int check_arguments(struct err *err)
@@ -95,6 +97,7 @@ static int connect_cluster(struct cluster *c, struct stop *stop, struct err *err
         return -1;
     c->informers = informer_factory_new(c->client, stop);
     c->store = ecs_store_new(c->client, stop);
+    c->tasks = task_controller_new(c->store);
     return 0;
 }
 
@@ -126,6 +129,8 @@ static int serve(struct cluster *c, struct stop *stop, struct aws_keys *keys, st
     }
     if (c->store && (ecs_store_start(c->store, err) < 0 || ecs_bootstrap(&ecs, err) < 0))
         return stop_requested(stop) ? 0 : err_wrap(err, "ECS");
+    if (c->tasks)
+        task_controller_start(c->tasks);
     if (gateway_new(&o, &gateway, err) < 0)
         return -1;
     log_info("serving", LOG_S("address", arg.bind_address), LOG_I("port", gateway_port(gateway, 0)),
@@ -152,6 +157,9 @@ static int run(struct stop *stop, struct err *err)
     rc = serve(&c, stop, keys, audit, tls, err);
 out:
     stop_request(stop);
+    if (c.store)
+        ecs_store_stop(c.store);
+    task_controller_free(c.tasks);
     ecs_store_free(c.store);
     informer_factory_free(c.informers);
     kube_client_free(c.client);

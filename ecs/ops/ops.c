@@ -18,6 +18,10 @@ const struct aws_operation ecs_operations[] = {
     {"ecs", "ListTaskDefinitionFamilies", ecs_list_task_definition_families},
     {"ecs", "ListTaskDefinitions", ecs_list_task_definitions},
     {"ecs", "RegisterTaskDefinition", ecs_register_task_definition},
+    {"ecs", "DescribeTasks", ecs_describe_tasks},
+    {"ecs", "ListTasks", ecs_list_tasks},
+    {"ecs", "RunTask", ecs_run_task},
+    {"ecs", "StopTask", ecs_stop_task},
 };
 const size_t ecs_operations_n = ARRAY_LEN(ecs_operations);
 

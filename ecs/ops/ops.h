@@ -35,6 +35,11 @@ int ecs_list_task_definition_families(struct aws_call *c, struct err *err);
 int ecs_deregister_task_definition(struct aws_call *c, struct err *err);
 int ecs_delete_task_definitions(struct aws_call *c, struct err *err);
 
+int ecs_run_task(struct aws_call *c, struct err *err);
+int ecs_describe_tasks(struct aws_call *c, struct err *err);
+int ecs_list_tasks(struct aws_call *c, struct err *err);
+int ecs_stop_task(struct aws_call *c, struct err *err);
+
 /* --- shared --- */
 static inline struct ecs *ecs_of(const struct aws_call *c)
 {

@@ -55,15 +55,22 @@ struct ecs_store *ecs_store_new(struct kube_client *client, struct stop *stop)
     return s;
 }
 
+void ecs_store_stop(struct ecs_store *s)
+{
+    for (int k = 0; k < ECS_KINDS; k++) {
+        if (s->of[k].running)
+            pthread_join(s->of[k].thread, NULL);
+        s->of[k].running = false;
+    }
+}
+
 struct ecs_store *ecs_store_free(struct ecs_store *s)
 {
     if (!s)
         return NULL;
-    for (int k = 0; k < ECS_KINDS; k++) {
-        if (s->of[k].running)
-            pthread_join(s->of[k].thread, NULL);
+    ecs_store_stop(s);
+    for (int k = 0; k < ECS_KINDS; k++)
         ecs_cache_release(&s->of[k].cache);
-    }
     free(s);
     return NULL;
 }

@@ -20,6 +20,8 @@
 struct ecs_store;
 
 struct ecs_store *ecs_store_new(struct kube_client *client, struct stop *stop);
+/* After the stop was requested: no listener is called any more by a reflector. */
+void ecs_store_stop(struct ecs_store *s);
 /* After the stop was requested. Returns NULL, accepts NULL. */
 struct ecs_store *ecs_store_free(struct ecs_store *s);
 static inline void ecs_store_freep(struct ecs_store **s)
