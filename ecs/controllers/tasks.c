@@ -238,11 +238,8 @@ static int sync_task(void *ctx, struct str key, struct err *err)
     char *name;
 
     key_split(key, &ns, &name);
-    struct round r = {.controller = ctx,
-                      .arena = a,
-                      .ns = ns,
-                      .name = name,
-                      .now_s = clock_wall(&clock_system) / NS_PER_S};
+    struct round r = {
+        .controller = ctx, .arena = a, .ns = ns, .name = name, .now_s = clock_wall(&clock_system) / NS_PER_S};
     if (one_round(&r, err) == 0)
         return 0;
     if (err->code != ERR_NOT_FOUND) /* the task itself went in the meantime */

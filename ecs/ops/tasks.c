@@ -8,7 +8,6 @@
 #include "ecs/ops/names.h"
 #include "ecs/ops/ops.h"
 
-
 #define COUNT_MAX 10
 #define DYNAMIC_FIRST 32768 /* ip_local_port_range, which ECS takes host ports from */
 #define DYNAMIC_LAST 60999
@@ -34,10 +33,11 @@ int ecs_task_ports(struct arena *a, const struct doc *object, struct pod_port **
 
     if (!v)
         return err_set(err, ERR_TOO_LARGE, "ports of a task");
-    doc_foreach(list, p) v[n++] = (struct pod_port){.container = doc_str(doc_get(p, "container")),
-                                                    .container_port = doc_int_or(doc_get(p, "containerPort"), 0),
-                                                    .host_port = doc_int_or(doc_get(p, "hostPort"), 0),
-                                                    .protocol = doc_str(doc_get(p, "protocol"))};
+    doc_foreach (list, p)
+        v[n++] = (struct pod_port){.container = doc_str(doc_get(p, "container")),
+                                   .container_port = doc_int_or(doc_get(p, "containerPort"), 0),
+                                   .host_port = doc_int_or(doc_get(p, "hostPort"), 0),
+                                   .protocol = doc_str(doc_get(p, "protocol"))};
     *ret = v;
     *ret_n = n;
     return 0;
@@ -92,10 +92,10 @@ static int launch_type_of(struct aws_call *c, struct str *ret)
     if (!doc_count(strategy))
         return 0;
     if (ret->n)
-        return aws_error(c, ECS_INVALID, "Specifying both a launch type and capacity provider strategy is not supported. "
-                                         "Remove one and try again.");
-    doc_foreach(strategy, s)
-    {
+        return aws_error(c, ECS_INVALID,
+                         "Specifying both a launch type and capacity provider strategy is not supported. "
+                         "Remove one and try again.");
+    doc_foreach (strategy, s) {
         struct str p = doc_str(doc_get(s, "capacityProvider"));
         if (!str_is(p, "FARGATE") && !str_is(p, "FARGATE_SPOT"))
             return aws_error(c, ECS_INVALID,
@@ -120,8 +120,10 @@ static int mark_taken(struct run *r, struct err *err)
 
     if (ecs_store_list(store_of(r->call), r->call->arena, ECS_TASK, NULL, &tasks, err) < 0)
         return -1;
-    doc_foreach(tasks, t) if (!stopped(t)) doc_foreach(doc_path(t, "spec.ports"), p)
-        mark(r, doc_int_or(doc_get(p, "hostPort"), 0));
+    doc_foreach (tasks, t)
+        if (!stopped(t))
+            doc_foreach (doc_path(t, "spec.ports"), p)
+                mark(r, doc_int_or(doc_get(p, "hostPort"), 0));
     return 0;
 }
 
@@ -197,8 +199,9 @@ static struct doc *new_task(struct run *r, const char *id)
     doc_set(t, "taskArn", ecs_arn(c, "task/%s/%s", r->cluster.name, id));
     doc_set(t, "clusterArn", ecs_arn(c, "cluster/%s", r->cluster.name));
     doc_set(t, "taskDefinitionArn", doc_string(a, doc_str(doc_get(spec, "taskDefinitionArn"))));
-    doc_set(t, "group", group.n ? doc_string(a, group)
-                                : doc_printf(a, "family:" STR_FMT, STR_ARG(doc_str(doc_get(spec, "family")))));
+    doc_set(t, "group",
+            group.n ? doc_string(a, group)
+                    : doc_printf(a, "family:" STR_FMT, STR_ARG(doc_str(doc_get(spec, "family")))));
     doc_set(t, "launchType", doc_string(a, r->launch_type.n ? r->launch_type : STR("EC2")));
     doc_set(t, "lastStatus", doc_string(a, STR("PROVISIONING")));
     doc_set(t, "desiredStatus", doc_string(a, STR("RUNNING")));
@@ -235,8 +238,9 @@ static int new_object(struct run *r, const char *id, struct doc **ret, struct er
     if (task_status(a, &first, &status, err) < 0)
         return -1;
     doc_set(spec, "cluster", doc_string(a, str_of(r->cluster.name)));
-    doc_set(spec, "definition", doc_printf(a, STR_FMT ":%lld", STR_ARG(doc_str(doc_get(definition, "family"))),
-                                           (long long)doc_int_or(doc_get(definition, "revision"), 0)));
+    doc_set(spec, "definition",
+            doc_printf(a, STR_FMT ":%lld", STR_ARG(doc_str(doc_get(definition, "family"))),
+                       (long long)doc_int_or(doc_get(definition, "revision"), 0)));
     doc_set(spec, "definitionObject", doc_string(a, doc_str(doc_path(r->definition, "metadata.name"))));
     set_str(a, spec, "clientToken", in_str(r->call, "clientToken"));
     doc_set(spec, "ports", ports_doc(a, ports, r->n_ports));
@@ -323,8 +327,7 @@ int ecs_describe_tasks(struct aws_call *c, struct err *err)
         return -1;
     doc_set(c->output, "tasks", tasks);
     doc_need_array(c->arena, c->output, "failures");
-    doc_foreach(ids, id)
-    {
+    doc_foreach (ids, id) {
         int r = find_task(c, &cluster, doc_str(id), &o, err);
         if (r < 0)
             return -1;
@@ -375,8 +378,9 @@ int ecs_list_tasks(struct aws_call *c, struct err *err)
         return aws_error(c, ECS_INVALID, "containerInstance is not supported yet.");
     if (ecs_store_list(store_of(c), c->arena, ECS_TASK, cluster.ns, &all, err) < 0)
         return -1;
-    doc_foreach(all, o) if (listed(c, ecs_task_of(o)))
-        doc_append(arns, doc_string(c->arena, doc_str(doc_get(ecs_task_of(o), "taskArn"))));
+    doc_foreach (all, o)
+        if (listed(c, ecs_task_of(o)))
+            doc_append(arns, doc_string(c->arena, doc_str(doc_get(ecs_task_of(o), "taskArn"))));
     return ecs_put_page(c, "taskArns", arns, 100, err);
 }
 
@@ -408,8 +412,8 @@ int ecs_stop_task(struct aws_call *c, struct err *err)
     int r = find_task(c, &cluster, in_str(c, "task"), &o, err);
     if (r > 0)
         return aws_error(c, ECS_INVALID, "The referenced task was not found.");
-    if (r < 0 || ecs_store_modify(store_of(c), c->arena, ECS_TASK, cluster.ns, ecs_object_name(o, c->arena), ask_to_stop,
-                                  c, &o, err) < 0)
+    if (r < 0 || ecs_store_modify(store_of(c), c->arena, ECS_TASK, cluster.ns, ecs_object_name(o, c->arena),
+                                  ask_to_stop, c, &o, err) < 0)
         return -1;
     doc_set(c->output, "task", doc_clone(c->arena, ecs_task_of(o), true));
     return 0;
