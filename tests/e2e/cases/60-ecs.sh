@@ -2,8 +2,7 @@
 # ECS tasks on real containers, asked for with the real aws CLI.
 
 if ! command -v aws >/dev/null; then
-    echo "skip  the aws CLI is missing"
-    echo "skip ecs" >>"$results"
+    skip "the aws CLI is missing"
     return 0
 fi
 printf '[default]\naws_access_key_id = AKIAECSTEST000000001\naws_secret_access_key = of-the-test\n' >"$work/aws"
