@@ -182,6 +182,11 @@ static void serve_one(int fd)
             ;
     else if (peer.mode != CLOSE)
         serve_h2(fd);
+    if (peer.mode == GOAWAY_FIRST) { /* as servers close: a reset would take the GOAWAY away from who has not read it */
+        shutdown(fd, SHUT_WR);
+        while (recv(fd, room, sizeof room, 0) > 0)
+            ;
+    }
 }
 
 static void *peer_main(void *user)
