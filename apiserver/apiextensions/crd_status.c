@@ -147,3 +147,25 @@ void crd_begin_deletion(struct arena *a, struct doc *crd, int64_t now_ns)
     crd_set_condition(a, crd, "Terminating", true, "InstanceDeletionPending",
                       "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon", now_ns);
 }
+
+static bool has_rules(const struct doc *schema)
+{
+    doc_foreach (schema, m) {
+        bool object = doc_is(schema, DOC_OBJECT);
+        if (object && str_is(doc_key(m), "x-kubernetes-validations") && doc_count(m))
+            return true;
+        bool data = object && (str_is(doc_key(m), "default") || str_is(doc_key(m), "enum"));
+        if (!data && has_rules(m))
+            return true;
+    }
+    return false;
+}
+
+bool crd_has_rules(const struct doc *crd)
+{
+    doc_foreach (doc_path(crd, "spec.versions"), v) {
+        if (has_rules(doc_path(v, "schema.openAPIV3Schema")))
+            return true;
+    }
+    return false;
+}

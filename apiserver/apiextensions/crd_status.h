@@ -18,6 +18,8 @@ void crd_set_condition(struct arena *a, struct doc *crd, const char *type, bool 
 /* Decides names and establishment of crd against the other definitions (an array; crd itself may be among them) and
  * changes its status. True when that is a change. */
 bool crd_decide(struct arena *a, struct doc *crd, const struct doc *all, int64_t now_ns);
+/* Is there an x-kubernetes-validations anywhere in its schemas? */
+bool crd_has_rules(const struct doc *crd);
 /* The mark of a deletion that has begun: finalizer and condition. */
 void crd_begin_deletion(struct arena *a, struct doc *crd, int64_t now_ns);
 

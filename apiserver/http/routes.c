@@ -132,6 +132,8 @@ static void find_resource(struct request *r)
     r->res = resource_find(r->info.group, r->info.version, r->info.resource);
     if (!r->res && r->info.group.n)
         r->res = customs_find(r->server->customs, r->info.group, r->info.version, r->info.resource, &r->custom);
+    if (r->custom && r->res->custom->warning)
+        doc_warn(&r->warnings, r->res->custom->warning);
     if (!r->res || !scope_fits(r))
         return;
     if (strcmp(r->res->name, "namespaces") == 0)

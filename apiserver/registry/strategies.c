@@ -127,15 +127,23 @@ static void crd_note_storage_version(struct op *op, struct doc *obj)
     }
 }
 
+/* Whoever relies on such rules must learn that they do nothing here. */
+static void crd_warn_of_rules(struct op *op, const struct doc *obj)
+{
+    if (op->warnings && crd_has_rules(obj))
+        doc_warn(op->warnings, "x-kubernetes-validations are stored, but this server does not evaluate them");
+}
+
 static void crd_create(struct op *op, struct doc *obj)
 {
+    crd_warn_of_rules(op, obj);
     doc_remove(obj, "status");
     crd_note_storage_version(op, obj);
 }
 
 static void crd_update(struct op *op, struct doc *obj, const struct doc *old)
 {
-    (void)old;
+    crd_warn_of_rules(op, obj);
     if (op->user) /* the server itself writes status and finalizers together at the end */
         doc_keep(op->arena, obj, old, "status");
     crd_note_storage_version(op, obj);

@@ -213,6 +213,39 @@ soon 'and on through view, edit and admin' 'crontabs' kubectl get clusterrole ad
 kubectl delete clusterrole crontabs >/dev/null
 soon 'and goes again' '^0$' bash -c "kubectl get clusterrole admin -o jsonpath='{.rules[*].resources}' | grep -c crontabs"
 
+echo '== custom resources'
+kubectl apply -f - >/dev/null <<'END'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: things.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: things, kind: Thing}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+END
+check 'a definition' kubectl wait --for=condition=Established crd/things.example.com --timeout=10s
+kubectl create ns things >/dev/null
+thing() { # thing NAME [OWNER UID]
+    printf 'apiVersion: example.com/v1\nkind: Thing\nmetadata:\n  name: %s\n  namespace: things\n' "$1"
+    [ $# -lt 3 ] || printf '  ownerReferences: [{apiVersion: example.com/v1, kind: Thing, name: %s, uid: %s, blockOwnerDeletion: true}]\n' "$2" "$3"
+}
+uid_of() { kubectl get thing -n things "$1" -o jsonpath='{.metadata.uid}'; }
+for o in owner orphans; do thing $o | kubectl apply -f - >/dev/null; done
+thing child owner "$(uid_of owner)" | kubectl apply -f - >/dev/null
+thing left orphans "$(uid_of orphans)" | kubectl apply -f - >/dev/null
+kubectl create cm -n things owned >/dev/null
+kubectl patch cm -n things owned --type=merge -p "{\"metadata\":{\"ownerReferences\":[{\"apiVersion\":\"example.com/v1\",\"kind\":\"Thing\",\"name\":\"owner\",\"uid\":\"$(uid_of owner)\"}]}}" >/dev/null
+sleep 4 # until the collector watches things
+kubectl delete thing -n things owner --cascade=foreground --wait=false >/dev/null
+soon 'the owner goes after its dependents' '^$' kubectl get thing -n things owner child --ignore-not-found -o name
+soon 'a built-in kind owned by a custom one too' '^$' kubectl get cm -n things owned --ignore-not-found -o name
+kubectl delete thing -n things orphans --cascade=orphan >/dev/null
+soon 'an orphan stays, without its owner' '^ left$' kubectl get thing -n things left -o jsonpath='{.metadata.ownerReferences} {.metadata.name}'
+kubectl delete ns things --wait=false >/dev/null
+soon 'a namespace goes with its custom resources' '^$' kubectl get ns things --ignore-not-found -o name
+expect 'none is left' 'No resources found' kubectl get things -A
+
 if [ $failed -gt 0 ]; then
     grep -v ' info ' "$work/manager.log" | tail -n 20
     echo "$failed failed"

@@ -44,6 +44,7 @@ spec:
   - name: v1beta1
     served: true
     storage: false
+    deprecated: true
     schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 END
 }
@@ -88,7 +89,8 @@ case_crd_objects() {
     is "category" crontab.stable.example.com/a "$(k get all -o name | grep crontab)"
     has "in JSON in etcd" '"apiVersion":"stable.example.com/v1"' \
         "$(curl -s "http://127.0.0.1:$etcd_port/v3/kv/range" -d "{\"key\":\"$(printf /registry/stable.example.com/crontabs/default/a | base64 -w0)\"}" | json kvs.0.value | base64 -d)"
-    is "another version" stable.example.com/v1beta1 "$(k get crontabs.v1beta1.stable.example.com a -o 'jsonpath={.apiVersion}')"
+    is "another version" stable.example.com/v1beta1 "$(k get crontabs.v1beta1.stable.example.com a -o 'jsonpath={.apiVersion}' 2>/dev/null)"
+    has "a deprecated version" 'Warning: stable.example.com/v1beta1 CronTab is deprecated' "$(k get crontabs.v1beta1.stable.example.com a 2>&1)"
     is "protobuf is not offered" 406 "$(api GET "$ct/a" -H 'Accept: application/vnd.kubernetes.protobuf' | code)"
     is "but for metadata" 200 "$(api GET "$ct/a" -H 'Accept: application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' -o /dev/null | code)"
     is "field selector" crontab.stable.example.com/a "$(k get ct --field-selector spec.image=busybox -o name)"
@@ -169,6 +171,9 @@ case_crd_mistakes() {
     has "pattern" 'error parsing regexp: missing closing )' "$out"
     out=$(crontab_crd | sed 's/  scope: Namespaced/  scope: Namespaced\n  conversion: {strategy: Webhook}/' | k create -f - 2>&1)
     has "webhook" 'conversion webhooks are not supported by this server' "$out"
+    out=$(crontab_crd | sed "s/mode: {type: string,/mode: {type: string, x-kubernetes-validations: [{rule: 'true'}],/" | k create -f - 2>&1)
+    has "rules are not evaluated" 'Warning: x-kubernetes-validations are stored' "$out"
+    k delete crd $crd_name >/dev/null
     install_crontabs
     out=$(k patch crd $crd_name --type=merge -p '{"spec":{"scope":"Cluster"}}' 2>&1)
     has "immutable" 'spec.scope: Invalid value: "Cluster": field is immutable' "$out"
