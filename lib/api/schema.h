@@ -1,8 +1,8 @@
 /*
- * schema.h - what a type looks like: the tables made from proto/k8s (and, for custom resources, at run time).
+ * schema.h - what a type looks like: the tables made from proto/k8s.
  *
- * A schema_message describes a JSON object and its protobuf message at once. Built-in tables are constants; those of a
- * CustomResourceDefinition are built in memory by their owner. Everything here is immutable, so any thread may read it.
+ * A schema_message describes a JSON object and its protobuf message at once. Tables are constants, so any thread may read
+ * them. Custom resources have structural schemas instead (apiserver/apiextensions/structural.h).
  *
  * Members and slots. Some messages are "inline": nested in protobuf, flattened into their parent in JSON (a Volume
  * holds the members of its VolumeSource). Lookup by JSON name sees through that. All JSON members of a message, its own
