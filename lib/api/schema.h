@@ -1,8 +1,8 @@
 /*
  * schema.h - what a type looks like: the tables made from proto/k8s.
  *
- * A schema_message describes a JSON object and its protobuf message at once. Tables are constants, so any thread may read
- * them. Custom resources have structural schemas instead (apiserver/apiextensions/structural.h).
+ * A schema_message describes a JSON object and its protobuf message at once. Tables are constants, so any thread may
+ * read them. Custom resources have structural schemas instead (apiserver/apiextensions/structural.h).
  *
  * Members and slots. Some messages are "inline": nested in protobuf, flattened into their parent in JSON (a Volume
  * holds the members of its VolumeSource). Lookup by JSON name sees through that. All JSON members of a message, its own
