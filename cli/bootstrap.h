@@ -1,8 +1,7 @@
 /*
- * bootstrap.h - the few API objects that a cluster of `coracle up` has beside those that every apiserver makes.
- *
- * Our controller-manager does all its work under its own name, while upstream's uses a service account a controller. So
- * the user system:kube-controller-manager is bound to the role of each controller that it runs, and to nothing else.
+ * bootstrap.h - the few API objects that a cluster of `coracle up` has beside those that every apiserver makes: the
+ * user of the AWS gateway is bound to cluster-admin, since it makes namespaces, definitions and pods in the name of its
+ * callers.
  */
 #ifndef CLI_BOOTSTRAP_H
 #define CLI_BOOTSTRAP_H

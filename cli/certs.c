@@ -3,8 +3,10 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/parse.h"
+#include "base/random.h"
 #include "net/pki.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +44,7 @@ static const struct cert_row rows[] = {
     {"ca", "controller-manager", "system:kube-controller-manager", NULL, CRYPTO_CERT_CLIENT, NULL,
      "kubeconfig/controller-manager.kubeconfig"},
     {"ca", "kube-proxy", "system:kube-proxy", NULL, CRYPTO_CERT_CLIENT, NULL, "kubeconfig/kube-proxy.kubeconfig"},
+    {"ca", "aws-gateway", "coracle:aws-gateway", NULL, CRYPTO_CERT_CLIENT, NULL, "kubeconfig/aws-gateway.kubeconfig"},
     {"etcd-ca", "etcd-server", "etcd", NULL, CRYPTO_CERT_SERVER | CRYPTO_CERT_CLIENT, etcd_names, NULL},
     {"etcd-ca", "etcd-client", "kube-apiserver-etcd-client", NULL, CRYPTO_CERT_CLIENT, NULL, NULL},
 };
@@ -137,6 +140,29 @@ static int ensure_node(const struct cluster *c, const struct pki_pair *ca, int k
     return write_kubeconfig(c, client, user, kubeconfig, err);
 }
 
+/* An access key of the account's root for the user of this machine, made once. */
+static int ensure_aws_credentials(const struct cluster *c, struct err *err)
+{
+    _cleanup_(freep) char *path = cluster_path(c, "aws-credentials");
+    _cleanup_(buf_releasep) struct buf b = BUF_INIT(4 * KIB);
+    unsigned char secret[30];
+    char id[17];
+
+    if (file_exists(path))
+        return 0;
+    random_suffix(id, sizeof(id) - 1);
+    for (char *p = id; *p; p++)
+        *p = (char)toupper((unsigned char)*p);
+    random_bytes(secret, sizeof(secret));
+    buf_printf(&b, "[default]\naws_access_key_id = AKIA%s\naws_secret_access_key = ", id);
+    base64_encode(&b, secret, sizeof(secret));
+    buf_putc(&b, '\n');
+    int rc = file_write(path, buf_str(&b), 0600, err);
+    crypto_wipe(secret, sizeof(secret));
+    crypto_wipe(b.data, b.len);
+    return rc;
+}
+
 static int ensure_all(const struct cluster *c, const struct pki_pair *ca, const struct pki_pair *etcd_ca,
                       struct err *err)
 {
@@ -159,5 +185,7 @@ int certs_ensure(const struct cluster *c, struct err *err)
         pki_ensure_ca(dir, "etcd-ca", "etcd-ca", &etcd_ca, NULL, err) < 0 ||
         pki_ensure_key(dir, "sa", CRYPTO_EC_P256, NULL, err) < 0)
         return err_wrap(err, "certificates");
-    return ensure_all(c, &ca, &etcd_ca, err);
+    if (ensure_all(c, &ca, &etcd_ca, err) < 0)
+        return -1;
+    return ensure_aws_credentials(c, err);
 }

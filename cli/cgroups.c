@@ -4,10 +4,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/parse.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -16,6 +18,7 @@
 #define ROOT "/sys/fs/cgroup"
 #define HIERARCHIES_MAX 24
 #define MOUNTS_MAX (1024 * 1024)
+#define PIDS_MAX (1024 * 1024)
 
 struct hierarchy {
     char path[128];    /* the mount point */
@@ -122,6 +125,22 @@ int cgroups_join(const char *name, struct err *err)
     return 0;
 }
 
+/* What still runs there was left by a runtime that was killed. */
+static void kill_members(const char *path)
+{
+    _cleanup_(freep) char *file = xasprintf("%s/cgroup.procs", path);
+    _cleanup_(buf_releasep) struct buf pids = BUF_INIT(PIDS_MAX);
+    struct err ignored = ERR_INIT;
+    struct str rest, line;
+    int64_t pid;
+
+    if (file_read(file, &pids, &ignored) < 0)
+        return;
+    for (rest = buf_str(&pids); str_split(&rest, '\n', &line);)
+        if (parse_range(line, 2, 1 << 30, &pid) && pid != getpid())
+            kill((pid_t)pid, SIGKILL);
+}
+
 /* Depth first: a cgroup goes only when it has no children. True when nothing is left. */
 static bool remove_tree(const char *path)
 {
@@ -136,6 +155,7 @@ static bool remove_tree(const char *path)
         (void)remove_tree(sub);
     }
     closedir(d);
+    kill_members(path);
     return rmdir(path) == 0 || errno == ENOENT;
 }
 

@@ -10,8 +10,8 @@
 
 /* Moves the calling process into /NAME of every hierarchy. */
 int cgroups_join(const char *name, struct err *err) MUST_CHECK;
-/* Removes /NAME and everything below it from every hierarchy; for some milliseconds after the last process ended the
- * kernel still calls them busy, so it tries again for up to two seconds. */
+/* Ends what still runs in /NAME and below it, and removes it from every hierarchy; for some milliseconds after the last
+ * process ended the kernel still calls them busy, so it tries again for up to two seconds. */
 void cgroups_remove(const char *name);
 /* Inside a new cgroup namespace: mounts a fresh view of every hierarchy over /sys/fs/cgroup. */
 int cgroups_mount(struct err *err) MUST_CHECK;

@@ -156,6 +156,7 @@ int cluster_load(struct cluster *c, bool *ret_found, struct err *err)
     c->etcd_port = member_int(o, "etcdPort", 0);
     c->etcd_peer_port = member_int(o, "etcdPeerPort", 0);
     c->kubelet_port = member_int(o, "kubeletPort", c->kubelet_port);
+    c->aws_port = member_int(o, "awsPort", c->aws_port);
     c->nodes = member_int(o, "nodes", c->nodes);
     const char *name = json_string_value(json_object_get(o, "name"));
     if (name && strlen(name) < sizeof(c->name))
@@ -168,9 +169,9 @@ int cluster_load(struct cluster *c, bool *ret_found, struct err *err)
 int cluster_save(const struct cluster *c, struct err *err)
 {
     _cleanup_(freep) char *path = cluster_path(c, "cluster.json");
-    json_t *o =
-        json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "name", c->name, "nodes", c->nodes, "securePort", c->secure_port,
-                  "etcdPort", c->etcd_port, "etcdPeerPort", c->etcd_peer_port, "kubeletPort", c->kubelet_port);
+    json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "name", c->name, "nodes", c->nodes, "securePort",
+                          c->secure_port, "etcdPort", c->etcd_port, "etcdPeerPort", c->etcd_peer_port, "kubeletPort",
+                          c->kubelet_port, "awsPort", c->aws_port);
     _cleanup_(freep) char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 
     json_decref(o);

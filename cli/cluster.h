@@ -4,6 +4,7 @@
  *
  *     <data-dir>/cluster.json           ports and names, kept so that a second `up` gives the same cluster
  *     <data-dir>/admin.kubeconfig       for the user
+ *     <data-dir>/aws-credentials        an access key for the aws CLI
  *     <data-dir>/pki/                   CA, serving and client certificates, service-account key
  *     <data-dir>/kubeconfig/            one for each program
  *     <data-dir>/log/NAME.log
@@ -30,6 +31,7 @@ struct cluster {
     int secure_port;
     int etcd_port, etcd_peer_port; /* 0 until ports_choose */
     int kubelet_port;
+    int aws_port;             /* of the AWS gateway; 0 = none */
     const char *service_cidr; /* a /16: its .0.1 is the API's ClusterIP */
     int verbosity;
 };

@@ -3,6 +3,7 @@
 #include "cgroups.h"
 #include "lock.h"
 #include "network.h"
+#include "leftovers.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -112,6 +113,8 @@ static int down(const struct down *d, struct err *err)
         if (stop_supervisor(pid, d->timeout_s, err) < 0)
             return -1;
     }
+    leftovers_end_programs(c.dir);
+    leftovers_end_shims(c.dir);
     network_down(&c);
     unmount_below(c.dir);
     cgroups_remove(c.cgroup);

@@ -99,5 +99,6 @@ void network_down(const struct cluster *c)
         run_quietly("ip link del coracle-n%d", k);
     run_quietly("ip link del cni0");
     run_quietly("ip link del " LAN);
+    run_quietly("nft delete table ip kube-proxy"); /* when its supervisor could not tell kube-proxy to clean up */
     run_quietly("nft delete table ip " MASQ_TABLE);
 }

@@ -24,7 +24,8 @@ int preflight_programs(const struct cluster *c, struct err *err)
     } needed[] = {{"etcd", "etcd-server"}, {"containerd", "containerd"}, {"ctr", "containerd"},
                   {"runc", "runc"},        {"ip", "iproute2"},           {"nft", "nftables"},
                   {"sysctl", "procps"},    {"iptables", "iptables"}};
-    static const char *const ours[] = {"apiserver", "scheduler", "controller-manager", "kubelet", "kube-proxy"};
+    static const char *const ours[] = {"apiserver", "scheduler",  "controller-manager",
+                                       "kubelet",   "kube-proxy", "aws-gateway"};
 
     for (size_t i = 0; i < ARRAY_LEN(needed); i++)
         if (!run_in_path(needed[i].program))
@@ -72,6 +73,7 @@ int preflight_ports(struct cluster *c, struct err *err)
     } ports[] = {
         {c->secure_port, "the API server", "choose another with --secure-port", INADDR_ANY},
         {c->kubelet_port, "the kubelet", "choose another with --kubelet-port", INADDR_ANY},
+        {c->aws_port, "the AWS gateway", "choose another with --aws-port, 0 = none", INADDR_LOOPBACK},
         {c->etcd_port, "etcd", "remove cluster.json in the data dir to choose another", INADDR_LOOPBACK},
         {c->etcd_peer_port, "etcd", "remove cluster.json in the data dir to choose another", INADDR_LOOPBACK},
     };

@@ -92,6 +92,20 @@ static struct program *add_controller_manager(const struct cluster *c, struct su
     return p;
 }
 
+static struct program *add_aws_gateway(const struct cluster *c, struct supervisor *s)
+{
+    struct program *p = supervisor_add(s, cluster_path(c, "log/aws-gateway.log"), "aws-gateway");
+    struct args *a = &p->argv;
+
+    p->wait_port = c->secure_port;
+    add_program_path(a, c, "aws-gateway");
+    flag_path(a, c, "kubeconfig", "kubeconfig/aws-gateway.kubeconfig");
+    flag_path(a, c, "credentials-file", "aws-credentials");
+    flag_path(a, c, "audit-log-file", "log/aws-audit.log");
+    args_add(a, "--port=%d", c->aws_port);
+    return p;
+}
+
 /* Log names of node 1 are the plain ones. */
 static char *node_log(const struct cluster *c, int k, const char *name)
 {
@@ -185,6 +199,8 @@ void programs_of_host(const struct cluster *c, struct supervisor *s)
     struct program *scheduler = add_api_client(c, s, "scheduler");
     struct program *controllers = add_controller_manager(c, s);
 
+    if (c->aws_port)
+        supervisor_stop_program(s, add_aws_gateway(c, s));
     supervisor_stop_program(s, scheduler);
     supervisor_stop_program(s, controllers);
     for (int k = 2; k <= c->nodes; k++) {

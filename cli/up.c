@@ -2,6 +2,7 @@
 
 #include "certs.h"
 #include "images.h"
+#include "leftovers.h"
 #include "lock.h"
 #include "network.h"
 #include "node_files.h"
@@ -23,7 +24,7 @@
 struct up {
     const char *data_dir;
     const char *images;
-    int64_t nodes, secure_port, kubelet_port;
+    int64_t nodes, secure_port, kubelet_port, aws_port; /* aws_port: -1 = not said */
     int64_t timeout_s;
     bool foreground;
 };
@@ -41,6 +42,8 @@ static void parse_flags(struct up *u, int argc, char **argv)
          "OCI archives to import into every node (default: ../images beside this program)", 0, 0},
         {FLAG_INT, "timeout", &u->timeout_s, "SECONDS", "how long to wait until the cluster is ready (default 120)", 1,
          3600},
+        {FLAG_INT, "aws-port", &u->aws_port, "PORT", "where the AWS gateway listens, 0 = not at all (default 4566)", 0,
+         65535},
         {FLAG_BOOL, "foreground", &u->foreground, NULL, "stay in the foreground; Ctrl-C takes the cluster down", 0, 0},
     };
     const struct flags f = {
@@ -75,6 +78,7 @@ static int settle(struct cluster *c, const struct up *u, struct err *err)
     c->nodes = 1;
     c->secure_port = 6443;
     c->kubelet_port = 10250;
+    c->aws_port = 4566;
     c->service_cidr = CLUSTER_SERVICE_CIDR;
     if (cluster_load(c, &found, err) < 0)
         return -1;
@@ -84,6 +88,8 @@ static int settle(struct cluster *c, const struct up *u, struct err *err)
         c->secure_port = (int)u->secure_port;
     if (u->kubelet_port)
         c->kubelet_port = (int)u->kubelet_port;
+    if (u->aws_port >= 0)
+        c->aws_port = (int)u->aws_port;
     if (u->images && !str_copy(c->images_dir, sizeof(c->images_dir), str_of(u->images)))
         return err_set(err, ERR_BAD_REQUEST, "--images: the path is too long");
     if (preflight_ports(c, err) < 0)
@@ -125,9 +131,13 @@ static void detach(const struct cluster *c)
 
 static void print_next_steps(const struct cluster *c)
 {
-    printf("\nThe cluster is up. Next:\n\n    export KUBECONFIG=%s/admin.kubeconfig\n    kubectl get nodes\n    "
-           "kubectl get pods -A\n\n",
+    printf("\nThe cluster is up. Next:\n\n    export KUBECONFIG=%s/admin.kubeconfig\n    kubectl get nodes\n"
+           "    kubectl get pods -A\n\n",
            c->dir);
+    if (c->aws_port)
+        printf("    export AWS_ENDPOINT_URL=http://127.0.0.1:%d AWS_SHARED_CREDENTIALS_FILE=%s/aws-credentials\n"
+               "    export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n    aws ecs list-clusters\n\n",
+               c->aws_port, c->dir);
 }
 
 static int wait_and_tell(const struct cluster *c, int pid, int64_t timeout_s, struct err *err)
@@ -179,6 +189,9 @@ static int up(const struct up *u, struct err *err)
         return -1;
     int lock = lock_take(&c, err);
     if (lock < 0 && err->code == ERR_ALREADY_EXISTS) {
+        struct err ignored = ERR_INIT;
+        bool found;
+        (void)!cluster_load(&c, &found, &ignored);
         printf("%s (pid %d).\n", err->msg, lock_holder(&c));
         print_next_steps(&c);
         return 0;
@@ -187,6 +200,7 @@ static int up(const struct up *u, struct err *err)
         return -1;
     printf("Starting the cluster in %s\n", c.dir);
     fflush(stdout);
+    leftovers_end_programs(c.dir); /* of a supervisor that was killed a moment ago: they still hold the ports */
     if (settle(&c, u, err) < 0 || prepare(&c, err) < 0)
         return -1;
     return u->foreground ? run_in_foreground(&c, lock, u->timeout_s, err) : run_detached(&c, lock, u->timeout_s, err);
@@ -194,7 +208,7 @@ static int up(const struct up *u, struct err *err)
 
 int command_up(int argc, char **argv)
 {
-    struct up u = {.data_dir = CLUSTER_DEFAULT_DIR};
+    struct up u = {.data_dir = CLUSTER_DEFAULT_DIR, .aws_port = -1};
     struct err err = ERR_INIT;
 
     parse_flags(&u, argc, argv);

@@ -31,6 +31,9 @@ for program in apiserver scheduler controller-manager kubelet kube-proxy etcd co
     found=$(k get configmaps -o name | grep -c "w-$program-")
     if [ "$found" -ge "$written" ]; then pass "killed $program: all $written acknowledged writes are there"; else fail "killed $program: $written writes acknowledged, $found found"; fi
 done
+kill -9 "$(cat "$data/run/coracle.lock")"
+check "killed coracle itself: up again" "$bin/coracle" up --data-dir "$data"
+soon "its nodes are ready" 30 matches ' Ready ' k get nodes
 soon "no container was restarted that need not be" 5 is "$before" steady
 soon "the pods still answer" 20 page "http://172.31.99.1:30080/"
 k delete deployment steady --wait=false >/dev/null

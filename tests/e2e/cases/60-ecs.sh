@@ -5,11 +5,8 @@ if ! command -v aws >/dev/null; then
     skip "the aws CLI is missing"
     return 0
 fi
-printf '[default]\naws_access_key_id = AKIAECSTEST000000001\naws_secret_access_key = of-the-test\n' >"$work/aws"
-"$bin/aws-gateway" --kubeconfig "$KUBECONFIG" --port 4566 --credentials-file "$work/aws" >"$work/aws-gateway.log" 2>&1 &
-gateway=$!
 ecs() {
-    AWS_SHARED_CREDENTIALS_FILE=$work/aws AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true \
+    AWS_SHARED_CREDENTIALS_FILE=$data/aws-credentials AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true \
         aws --endpoint-url http://127.0.0.1:4566 --output text ecs "$@"
 }
 soon "the gateway serves" 20 curl -s http://127.0.0.1:4566/
@@ -19,6 +16,7 @@ cat >"$work/job.json" <<'END'
 END
 check "create-cluster" ecs create-cluster --cluster-name demo
 check "register-task-definition" ecs register-task-definition --cli-input-json "file://$work/job.json"
+check "register the sample of the README" ecs register-task-definition --cli-input-json "file://$root/manifests/ecs/hello.json"
 tasks=$(ecs run-task --cluster demo --task-definition job --count 2 --query 'tasks[].taskArn')
 short=$(ecs run-task --cluster demo --task-definition job --query 'tasks[].taskArn' \
     --overrides '{"containerOverrides": [{"name": "main", "command": ["exit 3"]}]}')
@@ -35,5 +33,3 @@ check "stop-task" ecs stop-task --cluster demo --task "$first" --reason enough
 check "wait tasks-stopped after stop-task" ecs wait tasks-stopped --cluster demo --tasks "$first"
 expect "stopped as asked" '7.UserInitiated.enough' ecs describe-tasks --cluster demo --tasks "$first" \
     --query 'tasks[0].[containers[0].exitCode,stopCode,stoppedReason]'
-kill "$gateway"
-wait "$gateway" 2>/dev/null
