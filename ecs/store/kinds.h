@@ -14,7 +14,22 @@
 #define ECS_GROUP "ecs.coracle.dev"
 #define ECS_VERSION "v1"
 
-enum ecs_kind_id { ECS_CLUSTER, ECS_TASK_DEFINITION, ECS_TASK_DEFINITION_FAMILY, ECS_TASK, ECS_POD, ECS_KINDS };
+enum ecs_kind_id {
+    ECS_CLUSTER,
+    ECS_TASK_DEFINITION,
+    ECS_TASK_DEFINITION_FAMILY,
+    ECS_TASK,
+    ECS_SERVICE,
+    ECS_SERVICE_DEPLOYMENT,
+    ECS_SERVICE_REVISION,
+    ECS_CONTAINER_INSTANCE,
+    ECS_CAPACITY_PROVIDER,
+    ECS_ACCOUNT_SETTING,
+    ECS_POD,         /* of a task */
+    ECS_FOREIGN_POD, /* any other: it takes room on its node too */
+    ECS_NODE,
+    ECS_KINDS
+};
 
 struct ecs_column {
     const char *name, *type, *path;
