@@ -17,6 +17,7 @@
 #include "client/informer.h"
 #include "client/meta.h"
 #include "client/recorder.h"
+#include "client/leader_flags.h"
 #include "client/workqueue.h"
 
 #include <pthread.h>
@@ -24,9 +25,7 @@
 /* The flags' values. */
 struct controllers_options {
     const char *kubeconfig, *master;
-    bool leader_elect;
-    int64_t lease_duration, renew_deadline, retry_period;
-    const char *lease_name, *lease_namespace;
+    struct leader_election election;
     struct flag_list controllers;
     bool use_service_account_credentials;
     const char *root_ca_file, *service_account_key_file;

@@ -2,19 +2,13 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "client/leader.h"
 #include "controllers/run.h"
 #include "net/health_server.h"
 
 #include <malloc.h>
 
 static struct controllers_options arg = {
-    .leader_elect = true,
-    .lease_duration = 15 * NS_PER_S,
-    .renew_deadline = 10 * NS_PER_S,
-    .retry_period = 2 * NS_PER_S,
-    .lease_name = "kube-controller-manager",
-    .lease_namespace = "kube-system",
+    .election = LEADER_ELECTION_DEFAULT("kube-controller-manager"),
     .deployment_syncs = 5,
     .replicaset_syncs = 5,
     .gc_syncs = 20,
@@ -37,29 +31,9 @@ static const char *arg_address = "0.0.0.0", *arg_cert_file, *arg_key_file;
 static int64_t arg_port = -1;
 #define DEFAULT_PORT 10257
 
-/* Flags of upstream's program that mean nothing here: taken, so that its command lines work. */
-static struct {
-    const char *text;
-    bool yes;
-    int64_t number, duration;
-    bool allocate_cidrs;
-} unused;
-
 #define SYNCS(flag_name, field, what)                                                                                  \
     {                                                                                                                  \
         FLAG_INT, flag_name, &arg.field, "N", what, 1, 200                                                             \
-    }
-#define IGNORED_TEXT(flag_name)                                                                                        \
-    {                                                                                                                  \
-        FLAG_STRING, flag_name, &unused.text, "VALUE", "accepted, without effect", 0, 0                                \
-    }
-#define IGNORED_BOOL(flag_name)                                                                                        \
-    {                                                                                                                  \
-        FLAG_BOOL, flag_name, &unused.yes, NULL, "accepted, without effect", 0, 0                                      \
-    }
-#define IGNORED_DURATION(flag_name)                                                                                    \
-    {                                                                                                                  \
-        FLAG_DURATION, flag_name, &unused.duration, "DURATION", "accepted, without effect", 0, 0                       \
     }
 
 static const struct flag table[] = {
@@ -74,14 +48,7 @@ static const struct flag table[] = {
     {FLAG_STRING, "tls-cert-file", &arg_cert_file, "FILE", "their certificate; default: one made at the start", 0, 0},
     {FLAG_STRING, "tls-private-key-file", &arg_key_file, "FILE", "its key", 0, 0},
     {FLAG_INT, "v", &arg_v, "N", "4 and above: debug lines too", 0, 10},
-    {FLAG_SECTION, "Leader election", NULL, NULL, NULL, 0, 0},
-    {FLAG_BOOL, "leader-elect", &arg.leader_elect, NULL, "work only while holding the lease (default true)", 0, 0},
-    {FLAG_DURATION, "leader-elect-lease-duration", &arg.lease_duration, "DURATION", "default 15s", 0, 0},
-    {FLAG_DURATION, "leader-elect-renew-deadline", &arg.renew_deadline, "DURATION", "default 10s", 0, 0},
-    {FLAG_DURATION, "leader-elect-retry-period", &arg.retry_period, "DURATION", "default 2s", 0, 0},
-    {FLAG_STRING, "leader-elect-resource-name", &arg.lease_name, "NAME", "default kube-controller-manager", 0, 0},
-    {FLAG_STRING, "leader-elect-resource-namespace", &arg.lease_namespace, "NAME", "default kube-system", 0, 0},
-    IGNORED_TEXT("leader-elect-resource-lock"),
+    LEADER_ELECTION_FLAGS(arg.election, "kube-controller-manager"),
     {FLAG_SECTION, "Controllers", NULL, NULL, NULL, 0, 0},
     SYNCS("concurrent-deployment-syncs", deployment_syncs, "deployments at a time (default 5)"),
     SYNCS("concurrent-replicaset-syncs", replicaset_syncs, "replica sets at a time (default 5)"),
@@ -103,27 +70,27 @@ static const struct flag table[] = {
      0},
     {FLAG_STRING, "service-account-private-key-file", &arg.service_account_key_file, "FILE",
      "accepted: tokens are made by the API server", 0, 0},
-    {FLAG_SECTION, "Of upstream's program, without effect here", NULL, NULL, NULL, 0, 0},
-    {FLAG_BOOL, "allocate-node-cidrs", &unused.allocate_cidrs, NULL, "pod networks are the nodes' own matter", 0, 0},
-    IGNORED_TEXT("authentication-kubeconfig"),
-    IGNORED_TEXT("authorization-kubeconfig"),
-    IGNORED_TEXT("cert-dir"),
-    IGNORED_TEXT("client-ca-file"),
-    IGNORED_TEXT("cloud-provider"),
-    IGNORED_TEXT("cluster-cidr"),
-    IGNORED_TEXT("cluster-name"),
-    IGNORED_TEXT("cluster-signing-cert-file"),
-    IGNORED_TEXT("cluster-signing-key-file"),
-    IGNORED_DURATION("cluster-signing-duration"),
-    IGNORED_TEXT("feature-gates"),
-    IGNORED_TEXT("kube-api-burst"),
-    IGNORED_TEXT("kube-api-content-type"),
-    IGNORED_TEXT("kube-api-qps"),
-    IGNORED_DURATION("min-resync-period"),
-    IGNORED_TEXT("node-cidr-mask-size"),
-    IGNORED_BOOL("profiling"),
-    IGNORED_TEXT("requestheader-client-ca-file"),
-    IGNORED_TEXT("service-cluster-ip-range"),
+    {FLAG_SECTION, FLAGS_IGNORED_TITLE, NULL, NULL, NULL, 0, 0},
+    {FLAG_IGNORED_BOOL, "allocate-node-cidrs", NULL, NULL, "pod networks are the nodes' own matter", 0, 0},
+    FLAG_IGNORED_ROW("authentication-kubeconfig"),
+    FLAG_IGNORED_ROW("authorization-kubeconfig"),
+    FLAG_IGNORED_ROW("cert-dir"),
+    FLAG_IGNORED_ROW("client-ca-file"),
+    FLAG_IGNORED_ROW("cloud-provider"),
+    FLAG_IGNORED_ROW("cluster-cidr"),
+    FLAG_IGNORED_ROW("cluster-name"),
+    FLAG_IGNORED_ROW("cluster-signing-cert-file"),
+    FLAG_IGNORED_ROW("cluster-signing-key-file"),
+    FLAG_IGNORED_ROW("cluster-signing-duration"),
+    FLAG_IGNORED_ROW("feature-gates"),
+    FLAG_IGNORED_ROW("kube-api-burst"),
+    FLAG_IGNORED_ROW("kube-api-content-type"),
+    FLAG_IGNORED_ROW("kube-api-qps"),
+    FLAG_IGNORED_ROW("min-resync-period"),
+    FLAG_IGNORED_ROW("node-cidr-mask-size"),
+    FLAG_IGNORED_BOOL_ROW("profiling"),
+    FLAG_IGNORED_ROW("requestheader-client-ca-file"),
+    FLAG_IGNORED_ROW("service-cluster-ip-range"),
 };
 
 static const struct flags flags = {.program = "controller-manager",
@@ -182,16 +149,11 @@ static int run(struct stop *stop, struct err *err)
     r.client = client;
     if (serve_health(&r, &health, err) < 0)
         return -1;
-    if (!arg.leader_elect) {
+    if (!arg.election.elect) {
         controllers_run(&r, stop);
         return 0;
     }
-    struct leader_options lo = {.ns = arg.lease_namespace,
-                                .name = arg.lease_name,
-                                .lease_duration_ns = arg.lease_duration,
-                                .renew_deadline_ns = arg.renew_deadline,
-                                .retry_period_ns = arg.retry_period};
-    return leader_run(client, &lo, stop, lead, &r, err);
+    return leader_run(client, &arg.election.options, stop, lead, &r, err);
 }
 
 int main(int argc, char **argv)
@@ -203,8 +165,6 @@ int main(int argc, char **argv)
     mallopt(M_ARENA_MAX, 4); /* a hundred threads that mostly sleep: an arena for each would be most of the memory */
     struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */
     stop_on_signals(stop);
-    if (unused.allocate_cidrs)
-        log_warn("--allocate-node-cidrs has no effect");
     if (run(stop, &err) < 0) {
         log_error("ends", LOG_ERR(&err));
         return 1;

@@ -71,7 +71,7 @@ void controllers_metrics(struct controllers_run *r, struct buf *out)
     buf_printf(out,
                "# HELP leader_election_master_status Whether this process leads.\n"
                "# TYPE leader_election_master_status gauge\nleader_election_master_status{name=\"%s\"} %d\n",
-               r->options->lease_name, leads);
+               r->options->election.options.name, leads);
     put_metric(out, "workqueue_depth", "gauge", "Keys that wait.", n, count, depth);
     put_metric(out, "workqueue_adds_total", "counter", "Keys added.", n, count, adds);
     put_metric(out, "workqueue_retries_total", "counter", "Keys that came back after a failure.", n, count, retries);

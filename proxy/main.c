@@ -23,21 +23,6 @@ static struct {
     .sync = 30 * NS_PER_S,
 };
 
-/* Flags of upstream's program that mean nothing here: taken, so that its command lines work. */
-static struct {
-    const char *text;
-    bool yes;
-    int64_t duration;
-} unused;
-
-#define IGNORED(flag_name, flag_type, target, placeholder)                                                             \
-    {                                                                                                                  \
-        flag_type, flag_name, target, placeholder, "accepted, without effect", 0, 0                                    \
-    }
-#define IGNORED_TEXT(flag_name) IGNORED(flag_name, FLAG_STRING, &unused.text, "VALUE")
-#define IGNORED_BOOL(flag_name) IGNORED(flag_name, FLAG_BOOL, &unused.yes, NULL)
-#define IGNORED_DURATION(flag_name) IGNORED(flag_name, FLAG_DURATION, &unused.duration, "DURATION")
-
 static const struct flag table[] = {
     {FLAG_SECTION, "General", NULL, NULL, NULL, 0, 0},
     {FLAG_STRING, "kubeconfig", &arg.kubeconfig, "FILE", "how to reach the API server; default: in the cluster", 0, 0},
@@ -63,22 +48,22 @@ static const struct flag table[] = {
     {FLAG_SECTION, "Health", NULL, NULL, NULL, 0, 0},
     {FLAG_STRING, "healthz-bind-address", &arg.healthz, "IP:PORT", "default 0.0.0.0:10256; empty: none", 0, 0},
     {FLAG_STRING, "metrics-bind-address", &arg.metrics, "IP:PORT", "default 127.0.0.1:10249; empty: none", 0, 0},
-    {FLAG_SECTION, "Of upstream's program, without effect here", NULL, NULL, NULL, 0, 0},
-    IGNORED_TEXT("master"),
-    IGNORED_TEXT("bind-address"),
-    IGNORED_BOOL("bind-address-hard-fail"),
-    IGNORED_DURATION("config-sync-period"),
-    IGNORED_TEXT("conntrack-max-per-core"),
-    IGNORED_TEXT("conntrack-min"),
-    IGNORED_DURATION("conntrack-tcp-timeout-close-wait"),
-    IGNORED_DURATION("conntrack-tcp-timeout-established"),
-    IGNORED_TEXT("detect-local-mode"),
-    IGNORED_TEXT("feature-gates"),
-    IGNORED_TEXT("kube-api-burst"),
-    IGNORED_TEXT("kube-api-content-type"),
-    IGNORED_TEXT("kube-api-qps"),
-    IGNORED_TEXT("oom-score-adj"),
-    IGNORED_BOOL("profiling"),
+    {FLAG_SECTION, FLAGS_IGNORED_TITLE, NULL, NULL, NULL, 0, 0},
+    FLAG_IGNORED_ROW("master"),
+    FLAG_IGNORED_ROW("bind-address"),
+    FLAG_IGNORED_BOOL_ROW("bind-address-hard-fail"),
+    FLAG_IGNORED_ROW("config-sync-period"),
+    FLAG_IGNORED_ROW("conntrack-max-per-core"),
+    FLAG_IGNORED_ROW("conntrack-min"),
+    FLAG_IGNORED_ROW("conntrack-tcp-timeout-close-wait"),
+    FLAG_IGNORED_ROW("conntrack-tcp-timeout-established"),
+    FLAG_IGNORED_ROW("detect-local-mode"),
+    FLAG_IGNORED_ROW("feature-gates"),
+    FLAG_IGNORED_ROW("kube-api-burst"),
+    FLAG_IGNORED_ROW("kube-api-content-type"),
+    FLAG_IGNORED_ROW("kube-api-qps"),
+    FLAG_IGNORED_ROW("oom-score-adj"),
+    FLAG_IGNORED_BOOL_ROW("profiling"),
 };
 
 static const struct flags flags = {.program = "kube-proxy",

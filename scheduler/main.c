@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/flags.h"
 #include "base/log.h"
-#include "client/leader.h"
+#include "client/leader_flags.h"
 #include "net/health_server.h"
 #include "scheduler/health.h"
 #include "scheduler/scheduler.h"
@@ -16,37 +16,15 @@ static struct {
     const char *bind_address;
     int64_t secure_port; /* -1 = the default one, if it is free */
     const char *cert_file, *key_file;
-    bool leader_elect;
-    int64_t lease_duration, renew_deadline, retry_period;
-    const char *lease_name, *lease_namespace;
+    struct leader_election election;
     const char *logging;
     int64_t v;
 } arg = {
     .bind_address = "0.0.0.0",
     .secure_port = -1,
-    .leader_elect = true,
-    .lease_duration = 15 * NS_PER_S,
-    .renew_deadline = 10 * NS_PER_S,
-    .retry_period = 2 * NS_PER_S,
-    .lease_name = "kube-scheduler",
-    .lease_namespace = "kube-system",
+    .election = LEADER_ELECTION_DEFAULT("kube-scheduler"),
     .logging = "text",
 };
-
-/* Flags of upstream's program that mean nothing here: taken, so that its command lines work. */
-static struct {
-    const char *text;
-    bool yes;
-} unused;
-
-#define IGNORED_TEXT(flag_name)                                                                                        \
-    {                                                                                                                  \
-        FLAG_STRING, flag_name, &unused.text, "VALUE", "accepted, without effect", 0, 0                                \
-    }
-#define IGNORED_BOOL(flag_name)                                                                                        \
-    {                                                                                                                  \
-        FLAG_BOOL, flag_name, &unused.yes, NULL, "accepted, without effect", 0, 0                                      \
-    }
 
 static const struct flag table[] = {
     {FLAG_SECTION, "General", NULL, NULL, NULL, 0, 0},
@@ -60,32 +38,25 @@ static const struct flag table[] = {
      65535},
     {FLAG_STRING, "tls-cert-file", &arg.cert_file, "FILE", "certificate; default: one of its own", 0, 0},
     {FLAG_STRING, "tls-private-key-file", &arg.key_file, "FILE", "its key", 0, 0},
-    {FLAG_SECTION, "Leader election", NULL, NULL, NULL, 0, 0},
-    {FLAG_BOOL, "leader-elect", &arg.leader_elect, NULL, "work only while holding the lease (default true)", 0, 0},
-    {FLAG_DURATION, "leader-elect-lease-duration", &arg.lease_duration, "DURATION", "default 15s", 0, 0},
-    {FLAG_DURATION, "leader-elect-renew-deadline", &arg.renew_deadline, "DURATION", "default 10s", 0, 0},
-    {FLAG_DURATION, "leader-elect-retry-period", &arg.retry_period, "DURATION", "default 2s", 0, 0},
-    {FLAG_STRING, "leader-elect-resource-name", &arg.lease_name, "NAME", "default kube-scheduler", 0, 0},
-    {FLAG_STRING, "leader-elect-resource-namespace", &arg.lease_namespace, "NAME", "default kube-system", 0, 0},
-    {FLAG_SECTION, "Of upstream's program, without effect here", NULL, NULL, NULL, 0, 0},
-    IGNORED_TEXT("authentication-kubeconfig"),
-    IGNORED_BOOL("authentication-skip-lookup"),
-    IGNORED_BOOL("authentication-tolerate-lookup-failure"),
-    IGNORED_TEXT("authorization-always-allow-paths"),
-    IGNORED_TEXT("authorization-kubeconfig"),
-    IGNORED_TEXT("cert-dir"),
-    IGNORED_TEXT("client-ca-file"),
-    IGNORED_BOOL("contention-profiling"),
-    IGNORED_TEXT("feature-gates"),
-    IGNORED_TEXT("kube-api-burst"),
-    IGNORED_TEXT("kube-api-content-type"),
-    IGNORED_TEXT("kube-api-qps"),
-    IGNORED_TEXT("leader-elect-resource-lock"),
-    IGNORED_TEXT("pod-max-in-unschedulable-pods-duration"),
-    IGNORED_BOOL("profiling"),
-    IGNORED_TEXT("requestheader-client-ca-file"),
-    IGNORED_TEXT("tls-cipher-suites"),
-    IGNORED_TEXT("tls-min-version"),
+    LEADER_ELECTION_FLAGS(arg.election, "kube-scheduler"),
+    {FLAG_SECTION, FLAGS_IGNORED_TITLE, NULL, NULL, NULL, 0, 0},
+    FLAG_IGNORED_ROW("authentication-kubeconfig"),
+    FLAG_IGNORED_BOOL_ROW("authentication-skip-lookup"),
+    FLAG_IGNORED_BOOL_ROW("authentication-tolerate-lookup-failure"),
+    FLAG_IGNORED_ROW("authorization-always-allow-paths"),
+    FLAG_IGNORED_ROW("authorization-kubeconfig"),
+    FLAG_IGNORED_ROW("cert-dir"),
+    FLAG_IGNORED_ROW("client-ca-file"),
+    FLAG_IGNORED_BOOL_ROW("contention-profiling"),
+    FLAG_IGNORED_ROW("feature-gates"),
+    FLAG_IGNORED_ROW("kube-api-burst"),
+    FLAG_IGNORED_ROW("kube-api-content-type"),
+    FLAG_IGNORED_ROW("kube-api-qps"),
+    FLAG_IGNORED_ROW("pod-max-in-unschedulable-pods-duration"),
+    FLAG_IGNORED_BOOL_ROW("profiling"),
+    FLAG_IGNORED_ROW("requestheader-client-ca-file"),
+    FLAG_IGNORED_ROW("tls-cipher-suites"),
+    FLAG_IGNORED_ROW("tls-min-version"),
 };
 
 static const struct flags flags = {.program = "scheduler",
@@ -144,14 +115,9 @@ static int run(struct stop *stop, struct err *err)
     p.client = client;
     if (serve_health(&p, &health, err) < 0)
         return -1;
-    if (!arg.leader_elect)
+    if (!arg.election.elect)
         return scheduler_run(client, stop, &p.counters, err);
-    const struct leader_options lo = {.ns = arg.lease_namespace,
-                                      .name = arg.lease_name,
-                                      .lease_duration_ns = arg.lease_duration,
-                                      .renew_deadline_ns = arg.renew_deadline,
-                                      .retry_period_ns = arg.retry_period};
-    return leader_run(client, &lo, stop, lead, &p, err);
+    return leader_run(client, &arg.election.options, stop, lead, &p, err);
 }
 
 int main(int argc, char **argv)

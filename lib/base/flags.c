@@ -65,6 +65,9 @@ static int set_value(const struct flag *fl, const char *text, struct err *err)
             return err_set(err, ERR_BAD_REQUEST, "--%s: \"%s\" is neither true nor false", fl->name, text);
         *(bool *)fl->target = b;
         return 0;
+    case FLAG_IGNORED:
+    case FLAG_IGNORED_BOOL:
+        return 0;
     case FLAG_SECTION:
         break;
     }
@@ -100,7 +103,7 @@ static int take_flag(const struct flags *f, int argc, char **argv, int *i, struc
     const struct flag *fl = find(f, name);
     if (!fl)
         return err_set(err, ERR_BAD_REQUEST, "unknown flag: --" STR_FMT, STR_ARG(name));
-    if (!value && fl->type == FLAG_BOOL)
+    if (!value && (fl->type == FLAG_BOOL || fl->type == FLAG_IGNORED_BOOL))
         value = "true";
     if (!value && *i + 1 < argc)
         value = argv[++*i];

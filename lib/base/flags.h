@@ -11,7 +11,27 @@
 #include "err.h"
 #include "str.h"
 
-enum flag_type { FLAG_STRING, FLAG_LIST, FLAG_INT, FLAG_BOOL, FLAG_DURATION, FLAG_SECTION };
+/* FLAG_IGNORED and FLAG_IGNORED_BOOL: flags of upstream's program that mean nothing here; taken, so that its command
+ * lines work. */
+enum flag_type {
+    FLAG_STRING,
+    FLAG_LIST,
+    FLAG_INT,
+    FLAG_BOOL,
+    FLAG_DURATION,
+    FLAG_IGNORED,
+    FLAG_IGNORED_BOOL,
+    FLAG_SECTION
+};
+#define FLAGS_IGNORED_TITLE "Of upstream's program, without effect here"
+#define FLAG_IGNORED_ROW(flag_name)                                                                                    \
+    {                                                                                                                  \
+        FLAG_IGNORED, flag_name, NULL, "VALUE", "accepted, without effect", 0, 0                                       \
+    }
+#define FLAG_IGNORED_BOOL_ROW(flag_name)                                                                               \
+    {                                                                                                                  \
+        FLAG_IGNORED_BOOL, flag_name, NULL, NULL, "accepted, without effect", 0, 0                                     \
+    }
 
 #define FLAG_LIST_MAX 64
 struct flag_list { /* comma separated, and the flag may be repeated */
