@@ -355,3 +355,18 @@ void echo_server_pki(const char *dir, struct tls_options *ret, char paths[3][256
         snprintf(paths[i], sizeof(paths[i]), "%s/%s", dir, files[i]);
     *ret = (struct tls_options){.cert_file = paths[1], .key_file = paths[2], .client_ca_file = paths[0]};
 }
+
+int echo_pair_begin(struct echo_pair *p, const struct http_limits *quick)
+{
+    struct err err = ERR_INIT;
+
+    p->patient = echo_server_new(NULL, NULL, 2, 0, &err);
+    p->quick = echo_server_new(quick, NULL, 1, 0, &err);
+    return p->patient && p->quick ? 0 : -1;
+}
+
+void echo_pair_end(struct echo_pair *p)
+{
+    p->patient = echo_server_free(p->patient);
+    p->quick = echo_server_free(p->quick);
+}

@@ -29,6 +29,13 @@ struct http_server *echo_server_http(struct echo_server *s);
 uint16_t echo_server_port(const struct echo_server *s, bool tls); /* in clear, or TLS when tls options were given */
 /* Makes a CA, a serving pair, a client pair (CN alice, O dev) and a self-signed client pair in dir. */
 void echo_server_pki(const char *dir, struct tls_options *ret, char paths[3][256]);
+/* What the tests of the protocols begin with: one server with the usual limits and one with strict ones. For cmocka:
+ * 0 or -1. */
+struct echo_pair {
+    struct echo_server *patient, *quick;
+};
+int echo_pair_begin(struct echo_pair *p, const struct http_limits *quick);
+void echo_pair_end(struct echo_pair *p);
 size_t echo_server_gone(const struct echo_server *s); /* streams closed before their end */
 
 #endif

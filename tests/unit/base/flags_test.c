@@ -23,6 +23,8 @@ static enum flags_result parse(struct parsed *p, struct err *err, int argc, char
         {FLAG_INT, "secure-port", &p->port, "PORT", "a port", 1, 65535},
         {FLAG_DURATION, "grace", &p->grace, "DURATION", "a time", 0, 0},
         {FLAG_BOOL, "on", &p->on, NULL, "a switch", 0, 0},
+        FLAG_IGNORED_ROW("cert-dir"),
+        FLAG_IGNORED_BOOL_ROW("profiling"),
     };
     const struct flags f = {
         .program = "test", .about = "A test.", .version = "1", .table = table, .n = ARRAY_LEN(table)};
@@ -49,7 +51,7 @@ static void takes_every_form(void **state)
     assert_int_equal(p.port, 6443);
     assert_int_equal(p.grace, 90 * NS_PER_S);
     assert_true(p.on);
-    assert_int_equal(PARSE(&p, &err, "--on=false"), FLAGS_RUN);
+    assert_int_equal(PARSE(&p, &err, "--cert-dir", "--on", "--profiling", "--on=false"), FLAGS_RUN);
     assert_false(p.on);
 }
 

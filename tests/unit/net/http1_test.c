@@ -17,25 +17,17 @@ static const struct http_limits quick = {.headers_ms = 300,
                                          .handshake_ms = 300,
                                          .connection_bodies = 600 * 1024};
 
-struct fixture {
-    struct echo_server *patient, *quick;
-};
-
 static int setup(void **state)
 {
-    static struct fixture f;
-    struct err err = ERR_INIT;
-    f.patient = echo_server_new(NULL, NULL, 2, 0, &err);
-    f.quick = echo_server_new(&quick, NULL, 1, 0, &err);
-    *state = &f;
-    return f.patient && f.quick ? 0 : -1;
+    static struct echo_pair pair;
+
+    *state = &pair;
+    return echo_pair_begin(&pair, &quick);
 }
 
 static int teardown(void **state)
 {
-    struct fixture *f = *state;
-    f->patient = echo_server_free(f->patient);
-    f->quick = echo_server_free(f->quick);
+    echo_pair_end(*state);
     return 0;
 }
 
@@ -77,7 +69,7 @@ static void test_plain_exchanges(void **state)
          "\r\n\r\n5\r\nline\n\r\n5\r\nline\n\r\n0\r\n\r\n"},
         {"GET /stream?n=2 HTTP/1.0\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "\r\n\r\nline\nline\n"},
     };
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         struct buf out = BUF_INIT(1 << 20);
         int fd = raw_connect(echo_server_port(f->patient, false));
@@ -91,7 +83,7 @@ static void test_plain_exchanges(void **state)
 
 static void test_pipelining(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf out = BUF_INIT(1 << 20);
     int fd = raw_connect(echo_server_port(f->patient, false));
     raw_puts(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -137,7 +129,7 @@ static void test_broken_requests(void **state)
         {"POST /echo HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 3\r\n\r\nabc", 417},
         {"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", 405},
     };
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         struct buf out = BUF_INIT(1 << 20);
         char want[32];
@@ -167,7 +159,7 @@ static void flood(struct echo_server *s, const char *start, const char *unit, si
 
 static void test_header_limits(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     flood(f->patient, "GET /hello HTTP/1.1\r\nHost: x", "\r\nA: b", 126, "HTTP/1.1 200");
     flood(f->patient, "GET /hello HTTP/1.1\r\nHost: x", "\r\nA: b", 200, "HTTP/1.1 431");
     flood(f->patient, "GET /hello HTTP/1.1\r\nHost: x\r\nA: ", "0123456789abcdef", 5000, "HTTP/1.1 431");
@@ -178,7 +170,7 @@ static void test_header_limits(void **state)
 
 static void test_slow_head(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf out = BUF_INIT(1 << 20);
     int fd = raw_connect(echo_server_port(f->quick, false));
     raw_puts(fd, "GET /hello HTTP/1.1\r\nHost");
@@ -198,7 +190,7 @@ static void test_slow_head(void **state)
 static void test_slow_body(void **state)
 {
     static const char *const paths[] = {"/echo", "/read"};
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         struct buf out = BUF_INIT(1 << 20), in = BUF_INIT(1024);
         int fd = raw_connect(echo_server_port(f->quick, false));
@@ -214,7 +206,7 @@ static void test_slow_body(void **state)
 
 static void test_slow_reader(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     int fd = raw_connect_small(echo_server_port(f->quick, false));
     raw_puts(fd, "GET /big?n=100000000 HTTP/1.1\r\nHost: x\r\n\r\n");
     struct http_stats stats;
@@ -231,7 +223,7 @@ static void test_slow_reader(void **state)
 
 static void test_expect_continue(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf out = BUF_INIT(1 << 20);
     int fd = raw_connect(echo_server_port(f->patient, false));
     raw_puts(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
@@ -251,7 +243,7 @@ static void test_expect_continue(void **state)
 
 static void test_too_large(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf body = BUF_INIT(8 << 20), out = BUF_INIT(1 << 20);
     for (int i = 0; i < 400000; i++)
         buf_puts(&body, "0123456789");
@@ -279,7 +271,7 @@ static void test_too_large(void **state)
 
 static void test_h2c_upgrade_is_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf out = BUF_INIT(1 << 20);
     int fd = raw_connect(echo_server_port(f->patient, false));
     raw_puts(fd, "GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
@@ -302,7 +294,7 @@ static size_t resident_kib(void)
 /* 200 readers that do not read share one body. */
 static void test_shared_bodies(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     int fds[200];
     size_t before = resident_kib();
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
@@ -320,7 +312,7 @@ static void test_shared_bodies(void **state)
 
 static void test_clients_that_leave(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     size_t before = echo_server_gone(f->patient);
     int a = raw_connect(echo_server_port(f->patient, false)), b = raw_connect(echo_server_port(f->patient, false));
     int c = raw_connect(echo_server_port(f->patient, false));
@@ -343,7 +335,7 @@ static void test_clients_that_leave(void **state)
 
 static void test_tunnel(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf out = BUF_INIT(8 << 20);
     int fd = raw_connect(echo_server_port(f->patient, false));
     raw_puts(

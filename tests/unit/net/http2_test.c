@@ -16,25 +16,17 @@ static const struct http_limits quick = {.headers_ms = 300,
                                          .control_frames_per_s = 200,
                                          .streams = 10};
 
-struct fixture {
-    struct echo_server *patient, *quick;
-};
-
 static int setup(void **state)
 {
-    static struct fixture f;
-    struct err err = ERR_INIT;
-    f.patient = echo_server_new(NULL, NULL, 2, 0, &err);
-    f.quick = echo_server_new(&quick, NULL, 1, 0, &err);
-    *state = &f;
-    return f.patient && f.quick ? 0 : -1;
+    static struct echo_pair pair;
+
+    *state = &pair;
+    return echo_pair_begin(&pair, &quick);
 }
 
 static int teardown(void **state)
 {
-    struct fixture *f = *state;
-    f->patient = echo_server_free(f->patient);
-    f->quick = echo_server_free(f->quick);
+    echo_pair_end(*state);
     return 0;
 }
 
@@ -55,7 +47,7 @@ static void send_out(int fd, struct buf *b)
 
 static void test_exchange(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf b;
     struct h2_frame frame;
     int fd = start(f->patient, &b);
@@ -105,7 +97,7 @@ static void still_serves(struct echo_server *s)
 
 static void test_rapid_reset(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf b;
     int fd = start(f->patient, &b);
     for (uint32_t i = 0; i < 20000; i++) {
@@ -118,7 +110,7 @@ static void test_rapid_reset(void **state)
 
 static void test_continuation_flood(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf b;
     int fd = start(f->patient, &b);
     h2_get(&b, 1, "/hello", H2_END_STREAM);
@@ -138,7 +130,7 @@ static void test_control_floods(void **state)
         uint8_t type;
         uint32_t stream, n;
     } table[] = {{H2_SETTINGS, 0, 0}, {H2_PING, 0, 8}, {H2_PRIORITY, 9, 5}};
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         struct buf b;
         int fd = start(f->patient, &b);
@@ -168,7 +160,7 @@ static void test_garbage(void **state)
         {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\2\1\5\0\0\0\1\xff\xff", 44},     /* broken HPACK */
         {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\4\10\0\0\0\0\0\0\0\0\0", 46}, /* zero WINDOW_UPDATE */
     };
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         int fd = raw_connect(echo_server_port(f->quick, false));
         (void)raw_send(fd, table[i].bytes, table[i].n);
@@ -187,7 +179,7 @@ static uint8_t first_header_byte(int fd, uint32_t stream)
 
 static void test_header_limit(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf b, block = BUF_INIT(1 << 20);
     int fd = start(f->patient, &b);
     h2_get(&b, 1, "/headers", H2_END_STREAM); /* then 200 small fields: more than the limit */
@@ -212,7 +204,7 @@ static void test_header_limit(void **state)
 
 static void test_time_limits(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf b;
     struct h2_frame frame;
     int fd = raw_connect(echo_server_port(f->quick, false));
@@ -242,7 +234,7 @@ static void test_time_limits(void **state)
 
 static void test_stream_limit(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf b;
     struct h2_frame frame;
     int fd = start(f->quick, &b);
@@ -266,7 +258,7 @@ static size_t resident_kib(void)
 /* 200 streams with a closed window share one body. */
 static void test_closed_windows(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf b;
     struct h2_frame frame;
     int fd = start(f->patient, &b);
@@ -284,7 +276,7 @@ static void test_closed_windows(void **state)
 
 static void test_early_answer(void **state)
 {
-    struct fixture *f = *state;
+    struct echo_pair *f = *state;
     struct buf b;
     struct h2_frame frame;
     int fd = start(f->patient, &b);
