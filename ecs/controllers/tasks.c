@@ -125,17 +125,22 @@ static void own(struct round *r, struct doc *pod)
     doc_append(doc_need_array(a, meta, "ownerReferences"), owner);
 }
 
+static const char *spec_text(struct round *r, const char *path)
+{
+    return arena_str(r->arena, doc_str(doc_path(r->object, path))).p;
+}
+
 static int build(struct round *r, struct doc **ret, struct err *err)
 {
     const struct doc *t = ecs_task_of(r->object);
     struct pod_port *ports;
-    struct pod_task as = {.cluster = arena_str(r->arena, doc_str(doc_path(r->object, "spec.cluster"))).p,
+    struct pod_task as = {.cluster = spec_text(r, "spec.cluster"),
                           .namespace = r->ns,
                           .task_id = r->name,
                           .task_arn = arena_str(r->arena, doc_str(doc_get(t, "taskArn"))).p,
-                          .service = "",
-                          .deployment = "",
-                          .node = "",
+                          .service = spec_text(r, "spec.service"),
+                          .deployment = spec_text(r, "spec.deployment"),
+                          .node = spec_text(r, "spec.node"),
                           .overrides = doc_get(t, "overrides")};
 
     if (ecs_task_ports(r->arena, r->object, &ports, &as.n_ports, err) < 0)

@@ -69,6 +69,10 @@ int ecs_find_cluster(struct aws_call *c, struct str name_or_arn, struct ecs_clus
  * none, -1. */
 int ecs_find_task_definition(struct aws_call *c, struct str name, struct doc **ret, struct err *err) MUST_CHECK;
 
+/* The task of a cluster that an id or ARN means. 0 found, 1 there is none, -1. */
+int ecs_find_task(struct aws_call *c, const struct ecs_cluster *cluster, struct str id_or_arn, struct doc **ret,
+                  struct err *err) MUST_CHECK;
+
 /* {arn, reason MISSING} behind the list `failures`. */
 void ecs_add_failure(struct aws_call *c, struct doc *arn, const char *reason);
 
