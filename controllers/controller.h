@@ -17,7 +17,7 @@
 #include "client/informer.h"
 #include "client/meta.h"
 #include "client/recorder.h"
-#include "client/leader_flags.h"
+#include "client/component.h"
 #include "client/workqueue.h"
 
 #include <pthread.h>

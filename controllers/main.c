@@ -1,11 +1,7 @@
 /* controller-manager: keeps what is there in step with what is wanted. Everything it knows is in the API server. */
 #include "base/file.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "controllers/run.h"
-#include "net/health_server.h"
-
-#include <malloc.h>
 
 static struct controllers_options arg = {
     .election = LEADER_ELECTION_DEFAULT("kube-controller-manager"),
@@ -25,11 +21,8 @@ static struct controllers_options arg = {
     .taint_syncs = 8,
     .terminated_pod_threshold = 12500,
 };
-static const char *arg_logging = "text";
-static int64_t arg_v;
-static const char *arg_address = "0.0.0.0", *arg_cert_file, *arg_key_file;
-static int64_t arg_port = -1;
-#define DEFAULT_PORT 10257
+static struct component_logging logging = {.format = "text"};
+static struct component_serving serving = COMPONENT_SERVING_DEFAULT(10257);
 
 #define SYNCS(flag_name, field, what)                                                                                  \
     {                                                                                                                  \
@@ -42,12 +35,8 @@ static const struct flag table[] = {
     {FLAG_LIST, "controllers", &arg.controllers, "NAMES", "which to run: *, name, -name (default *)", 0, 0},
     {FLAG_BOOL, "use-service-account-credentials", &arg.use_service_account_credentials, NULL,
      "each controller acts as its own service account", 0, 0},
-    {FLAG_STRING, "logging-format", &arg_logging, "FORMAT", "text or json", 0, 0},
-    {FLAG_STRING, "bind-address", &arg_address, "IP", "where /healthz and /metrics are served (default 0.0.0.0)", 0, 0},
-    {FLAG_INT, "secure-port", &arg_port, "PORT", "their port; 0: not at all (default 10257, if it is free)", -1, 65535},
-    {FLAG_STRING, "tls-cert-file", &arg_cert_file, "FILE", "their certificate; default: one made at the start", 0, 0},
-    {FLAG_STRING, "tls-private-key-file", &arg_key_file, "FILE", "its key", 0, 0},
-    {FLAG_INT, "v", &arg_v, "N", "4 and above: debug lines too", 0, 10},
+    COMPONENT_LOGGING_FLAGS(logging),
+    COMPONENT_SERVING_FLAGS(serving, "10257"),
     LEADER_ELECTION_FLAGS(arg.election, "kube-controller-manager"),
     {FLAG_SECTION, "Controllers", NULL, NULL, NULL, 0, 0},
     SYNCS("concurrent-deployment-syncs", deployment_syncs, "deployments at a time (default 5)"),
@@ -109,25 +98,6 @@ static void metrics(void *user, struct buf *out)
     controllers_metrics(user, out);
 }
 
-static int serve_health(struct controllers_run *r, struct health_server **ret, struct err *err)
-{
-    const struct health_server_options o = {.name = "controller-manager",
-                                            .address = arg_address,
-                                            .port = (uint16_t)(arg_port < 0 ? DEFAULT_PORT : arg_port),
-                                            .cert_file = arg_cert_file,
-                                            .key_file = arg_key_file,
-                                            .metrics = metrics,
-                                            .user = r};
-
-    if (arg_port == 0 || health_server_start(&o, ret, err) == 0)
-        return 0;
-    if (arg_port > 0)
-        return err_wrap(err, "--secure-port");
-    log_warn("not serving health and metrics", LOG_ERR(err)); /* another one of this host has the port */
-    err_clear(err);
-    return 0;
-}
-
 static int run(struct stop *stop, struct err *err)
 {
     struct controllers_run r = {.options = &arg, .lock = PTHREAD_MUTEX_INITIALIZER};
@@ -147,7 +117,7 @@ static int run(struct stop *stop, struct err *err)
     r.config = config;
     r.user_agent = co.user_agent;
     r.client = client;
-    if (serve_health(&r, &health, err) < 0)
+    if (component_serve(&serving, "controller-manager", metrics, &r, &health, err) < 0)
         return -1;
     if (!arg.election.elect) {
         controllers_run(&r, stop);
@@ -158,16 +128,7 @@ static int run(struct stop *stop, struct err *err)
 
 int main(int argc, char **argv)
 {
-    struct err err = ERR_INIT;
+    const struct component c = {.flags = &flags, .logging = &logging, .malloc_arenas = 4, .run = run};
 
-    flags_parse_or_exit(&flags, argc, argv);
-    log_setup("controller-manager", arg_v >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg_logging, "json") == 0);
-    mallopt(M_ARENA_MAX, 4); /* a hundred threads that mostly sleep: an arena for each would be most of the memory */
-    struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */
-    stop_on_signals(stop);
-    if (run(stop, &err) < 0) {
-        log_error("ends", LOG_ERR(&err));
-        return 1;
-    }
-    return 0;
+    return component_main(&c, argc, argv);
 }

@@ -1,43 +1,25 @@
 /* scheduler: gives every pod a node. Wiring only. */
-#include "base/clock.h"
-#include "base/flags.h"
 #include "base/log.h"
-#include "client/leader_flags.h"
-#include "net/health_server.h"
+#include "client/component.h"
 #include "scheduler/health.h"
 #include "scheduler/scheduler.h"
 
-#include <malloc.h>
-
-#define DEFAULT_PORT 10259
-
 static struct {
     const char *kubeconfig;
-    const char *bind_address;
-    int64_t secure_port; /* -1 = the default one, if it is free */
-    const char *cert_file, *key_file;
+    struct component_serving serving;
     struct leader_election election;
-    const char *logging;
-    int64_t v;
+    struct component_logging logging;
 } arg = {
-    .bind_address = "0.0.0.0",
-    .secure_port = -1,
+    .serving = COMPONENT_SERVING_DEFAULT(10259),
     .election = LEADER_ELECTION_DEFAULT("kube-scheduler"),
-    .logging = "text",
+    .logging = {.format = "text"},
 };
 
 static const struct flag table[] = {
     {FLAG_SECTION, "General", NULL, NULL, NULL, 0, 0},
     {FLAG_STRING, "kubeconfig", &arg.kubeconfig, "FILE", "how to reach the API server; default: in the cluster", 0, 0},
-    {FLAG_STRING, "logging-format", &arg.logging, "FORMAT", "text or json", 0, 0},
-    {FLAG_INT, "v", &arg.v, "N", "4 and above: debug lines too", 0, 10},
-    {FLAG_SECTION, "Serving", NULL, NULL, NULL, 0, 0},
-    {FLAG_STRING, "bind-address", &arg.bind_address, "IP", "where /healthz and /metrics are served (default 0.0.0.0)",
-     0, 0},
-    {FLAG_INT, "secure-port", &arg.secure_port, "PORT", "their port; 0: not at all (default 10259, if it is free)", -1,
-     65535},
-    {FLAG_STRING, "tls-cert-file", &arg.cert_file, "FILE", "certificate; default: one of its own", 0, 0},
-    {FLAG_STRING, "tls-private-key-file", &arg.key_file, "FILE", "its key", 0, 0},
+    COMPONENT_LOGGING_FLAGS(arg.logging),
+    COMPONENT_SERVING_FLAGS(arg.serving, "10259"),
     LEADER_ELECTION_FLAGS(arg.election, "kube-scheduler"),
     {FLAG_SECTION, FLAGS_IGNORED_TITLE, NULL, NULL, NULL, 0, 0},
     FLAG_IGNORED_ROW("authentication-kubeconfig"),
@@ -84,24 +66,6 @@ static void metrics(void *user, struct buf *out)
     health_metrics(user, out);
 }
 
-static int serve_health(struct program *p, struct health_server **ret, struct err *err)
-{
-    const struct health_server_options o = {.name = "scheduler",
-                                            .address = arg.bind_address,
-                                            .port = (uint16_t)(arg.secure_port < 0 ? DEFAULT_PORT : arg.secure_port),
-                                            .cert_file = arg.cert_file,
-                                            .key_file = arg.key_file,
-                                            .metrics = metrics,
-                                            .user = &p->counters};
-
-    if (arg.secure_port == 0 || health_server_start(&o, ret, err) == 0)
-        return 0;
-    if (arg.secure_port > 0)
-        return err_wrap(err, "--secure-port");
-    log_warn("not serving health and metrics", LOG_ERR(err)); /* another scheduler of this host has the port */
-    return 0;
-}
-
 static int run(struct stop *stop, struct err *err)
 {
     _cleanup_(kubeconfig_freep) struct kubeconfig *config = NULL;
@@ -113,7 +77,7 @@ static int run(struct stop *stop, struct err *err)
     if (kubeconfig_load(arg.kubeconfig, NULL, &config, err) < 0 || kube_client_new(config, &co, &client, err) < 0)
         return -1;
     p.client = client;
-    if (serve_health(&p, &health, err) < 0)
+    if (component_serve(&arg.serving, "scheduler", metrics, &p.counters, &health, err) < 0)
         return -1;
     if (!arg.election.elect)
         return scheduler_run(client, stop, &p.counters, err);
@@ -122,16 +86,7 @@ static int run(struct stop *stop, struct err *err)
 
 int main(int argc, char **argv)
 {
-    struct err err = ERR_INIT;
+    const struct component c = {.flags = &flags, .logging = &arg.logging, .malloc_arenas = 2, .run = run};
 
-    mallopt(M_ARENA_MAX, 2); /* binders mostly wait: an arena for each would be most of the memory */
-    flags_parse_or_exit(&flags, argc, argv);
-    log_setup("scheduler", arg.v >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg.logging, "json") == 0);
-    struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */
-    stop_on_signals(stop);
-    if (run(stop, &err) < 0) {
-        log_error("ends", LOG_ERR(&err));
-        return 1;
-    }
-    return 0;
+    return component_main(&c, argc, argv);
 }
