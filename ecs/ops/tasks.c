@@ -138,22 +138,28 @@ int ecs_list_tasks(struct aws_call *c, struct err *err)
 
 static int ask_to_stop(void *ctx, struct arena *a, struct doc *o, struct err *err)
 {
-    const struct aws_call *c = ctx;
+    const struct task_stop *stop = ctx;
     struct doc *t = doc_get(o, "status");
-    struct str reason = in_str(c, "reason");
 
     if (!str_is(doc_str(doc_get(t, "desiredStatus")), "RUNNING"))
-        return 0; /* it stops already: the first reason stays */
+        return 0;
     doc_set(t, "desiredStatus", doc_string(a, STR("STOPPED")));
-    doc_set(t, "stopCode", doc_string(a, STR("UserInitiated")));
-    doc_set(t, "stoppedReason", doc_string(a, reason.n ? reason : STR("Task stopped by user")));
-    doc_set(t, "stoppingAt", doc_int(a, c->now_s));
+    doc_set(t, "stopCode", doc_string(a, str_of(stop->code)));
+    doc_set(t, "stoppedReason", doc_string(a, stop->reason));
+    doc_set(t, "stoppingAt", doc_int(a, stop->now_s));
     doc_set(t, "version", doc_int(a, doc_int_or(doc_get(t, "version"), 1) + 1));
     return 1;
 }
 
+int ecs_task_ask_to_stop(struct ecs_store *s, struct arena *a, const char *ns, const char *id,
+                         const struct task_stop *stop, struct doc **ret, struct err *err)
+{
+    return ecs_store_modify(s, a, ECS_TASK, ns, id, ask_to_stop, (void *)stop, ret, err);
+}
+
 int ecs_stop_task(struct aws_call *c, struct err *err)
 {
+    struct task_stop stop = {.code = "UserInitiated", .reason = in_str(c, "reason"), .now_s = c->now_s};
     struct ecs_cluster cluster;
     struct doc *o;
 
@@ -162,8 +168,10 @@ int ecs_stop_task(struct aws_call *c, struct err *err)
     int r = ecs_find_task(c, &cluster, in_str(c, "task"), &o, err);
     if (r > 0)
         return aws_error(c, ECS_INVALID, "The referenced task was not found.");
-    if (r < 0 || ecs_store_modify(store_of(c), c->arena, ECS_TASK, cluster.ns, ecs_object_name(o, c->arena),
-                                  ask_to_stop, c, &o, err) < 0)
+    if (!stop.reason.n)
+        stop.reason = STR("Task stopped by user");
+    if (r < 0 ||
+        ecs_task_ask_to_stop(store_of(c), c->arena, cluster.ns, ecs_object_name(o, c->arena), &stop, &o, err) < 0)
         return -1;
     doc_set(c->output, "task", doc_clone(c->arena, ecs_task_of(o), true));
     return 0;
