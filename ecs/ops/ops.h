@@ -7,6 +7,7 @@
 #ifndef ECS_OPS_OPS_H
 #define ECS_OPS_OPS_H
 
+#include "ecs/map/capacity.h"
 #include "ecs/store/store.h"
 #include "ecs/wire/operation.h"
 
@@ -64,6 +65,20 @@ struct ecs_cluster {
     struct doc *object;
 };
 int ecs_find_cluster(struct aws_call *c, struct str name_or_arn, struct ecs_cluster *ret, struct err *err) MUST_CHECK;
+
+/* What the tasks of a RunTask or CreateService run on: the request's launchType, or its capacityProviderStrategy, or
+ * the cluster's default strategy, else EC2. Both given, or a strategy that cannot be used: an error of the API. */
+struct ecs_launch {
+    struct str launch_type;     /* empty when there is a strategy */
+    const struct doc *strategy; /* filled in (capacity_filled), for capacity_next; NULL when there is a launch type */
+    struct str runs_on;         /* EC2, FARGATE or EXTERNAL: what its tasks' launchType is; for taskdef_check_launch */
+};
+int ecs_find_launch(struct aws_call *c, const struct ecs_cluster *cluster, struct ecs_launch *ret,
+                    struct err *err) MUST_CHECK;
+/* The strategy against the account's providers and those that are associated (an array of names; NULL: not asked):
+ * UpdateService, cluster defaults. ret may be NULL. */
+int ecs_check_strategy(struct aws_call *c, const struct doc *associated, const struct doc *strategy,
+                       enum capacity_type *ret, struct err *err) MUST_CHECK;
 
 /* The revision that FAMILY, FAMILY:REVISION or an ARN means: FAMILY alone is the newest ACTIVE one. 0 found, 1 there is
  * none, -1. */
