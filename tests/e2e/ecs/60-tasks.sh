@@ -1,15 +1,6 @@
 # cluster: --nodes 1
 # ECS tasks on real containers, asked for with the real aws CLI.
 
-if ! command -v aws >/dev/null; then
-    skip "the aws CLI is missing"
-    return 0
-fi
-ecs() {
-    AWS_SHARED_CREDENTIALS_FILE=$data/aws-credentials AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true \
-        aws --endpoint-url http://127.0.0.1:4566 --output text ecs "$@"
-}
-soon "the gateway serves" 20 curl -s http://127.0.0.1:4566/
 cat >"$work/job.json" <<'END'
 {"family": "job", "containerDefinitions": [{"name": "main", "image": "coracle.local/busybox:1", "memory": 64,
  "entryPoint": ["sh", "-c"], "command": ["trap 'exit 7' TERM; while true; do sleep 0.1; done"], "portMappings": [{"containerPort": 80}]}]}
@@ -33,3 +24,4 @@ check "stop-task" ecs stop-task --cluster demo --task "$first" --reason enough
 check "wait tasks-stopped after stop-task" ecs wait tasks-stopped --cluster demo --tasks "$first"
 expect "stopped as asked" '7.UserInitiated.enough' ecs describe-tasks --cluster demo --tasks "$first" \
     --query 'tasks[0].[containers[0].exitCode,stopCode,stoppedReason]'
+ecs_purge demo
