@@ -3,6 +3,7 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "client/stop.h"
+#include "ecs/controllers/leading.h"
 #include "ecs/controllers/tasks.h"
 #include "ecs/ops/ops.h"
 #include "ecs/services/services.h"
@@ -32,6 +33,8 @@ static struct {
     .logging = "text",
 };
 
+static struct leader_election election = LEADER_ELECTION_DEFAULT("ecs-controllers");
+
 static const struct flag table[] = {
     {FLAG_SECTION, "General", NULL, NULL, NULL, 0, 0},
     {FLAG_STRING, "kubeconfig", &arg.kubeconfig, "FILE", "how to reach the API server; default: in the cluster", 0, 0},
@@ -52,6 +55,7 @@ static const struct flag table[] = {
      "access keys beside those in Secrets, in the form of the AWS shared credentials file", 0, 0},
     {FLAG_STRING, "audit-log-file", &arg.audit_file, "FILE", "one JSON line for every call; - is standard output", 0,
      0},
+    LEADER_ELECTION_FLAGS(election, "ecs-controllers"),
 };
 
 static const struct flags flags = {.program = "aws-gateway",
@@ -66,6 +70,7 @@ struct cluster {
     struct informer_factory *informers;
     struct ecs_store *store;
     struct task_controller *tasks;
+    struct controller *controllers[1];
 };
 
 static int check_arguments(struct err *err)
@@ -98,7 +103,17 @@ static int connect_cluster(struct cluster *c, struct stop *stop, struct err *err
     c->informers = informer_factory_new(c->client, stop);
     c->store = ecs_store_new(c->client, stop);
     c->tasks = task_controller_new(c->store);
+    c->controllers[0] = task_controller_base(c->tasks);
     return 0;
+}
+
+/* Where this gateway listens by now: nobody else does at the same time. */
+static char *place(const struct gateway *g)
+{
+    char host[65] = "";
+
+    gethostname(host, sizeof(host) - 1);
+    return xasprintf("%s/%s:%d", host, arg.bind_address, gateway_port(g, 0));
 }
 
 static int serve(struct cluster *c, struct stop *stop, struct aws_keys *keys, struct audit *audit,
@@ -121,6 +136,8 @@ static int serve(struct cluster *c, struct stop *stop, struct aws_keys *keys, st
                                       .keys = keys,
                                       .audit = audit};
     _cleanup_(gateway_freep) struct gateway *gateway = NULL;
+    _cleanup_(freep) char *where = NULL;
+    _cleanup_(leading_freep) struct leading *leading = NULL;
 
     if (c->informers) {
         informer_factory_start(c->informers);
@@ -129,10 +146,17 @@ static int serve(struct cluster *c, struct stop *stop, struct aws_keys *keys, st
     }
     if (c->store && (ecs_store_start(c->store, err) < 0 || ecs_bootstrap(&ecs, err) < 0))
         return stop_requested(stop) ? 0 : err_wrap(err, "ECS");
-    if (c->tasks)
-        task_controller_start(c->tasks);
     if (gateway_new(&o, &gateway, err) < 0)
         return -1;
+    where = place(gateway);
+    const struct leading_options lo = {.client = c->client,
+                                       .election = &election,
+                                       .place = where,
+                                       .controllers = c->controllers,
+                                       .n_controllers = ARRAY_LEN(c->controllers),
+                                       .stop = stop};
+    if (c->store && leading_start(&lo, &leading, err) < 0)
+        return stop_request(stop), -1;
     log_info("serving", LOG_S("address", arg.bind_address), LOG_I("port", gateway_port(gateway, 0)),
              LOG_S("region", arg.region), LOG_S("account", arg.account_id));
     (void)stop_wait(stop, -1);

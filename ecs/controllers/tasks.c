@@ -4,7 +4,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "client/meta.h"
-#include "client/workqueue.h"
 #include "ecs/map/status.h"
 #include "ecs/map/taskdef.h"
 #include "ecs/ops/tasks.h"
@@ -15,8 +14,7 @@
 
 struct task_controller {
     struct ecs_store *store;
-    struct workqueue *queue;
-    struct workers *workers;
+    struct controller *base;
 };
 
 /* A task and what is known of it in one round. */
@@ -31,14 +29,16 @@ struct round {
 static void changed(void *ctx, enum ecs_kind_id k, struct str ns, struct str name)
 {
     struct task_controller *t = ctx;
-    char key[512];
 
-    if ((k == ECS_TASK || k == ECS_POD) && ns.n + name.n + 1 <= sizeof(key)) {
-        memcpy(key, ns.p, ns.n);
-        key[ns.n] = '/';
-        memcpy(key + ns.n + 1, name.p, name.n);
-        workqueue_add(t->queue, str_n(key, ns.n + 1 + name.n));
-    }
+    if (k == ECS_TASK || k == ECS_POD)
+        controller_add(t->base, ns, name, 0);
+}
+
+static void seed(void *ctx)
+{
+    struct task_controller *t = ctx;
+
+    controller_add_all(t->base, t->store, ECS_TASK, NULL);
 }
 
 static bool is(const struct doc *object, const char *path, const char *value)
@@ -200,12 +200,10 @@ static int delete_pod(struct round *r, struct err *err)
 static int keep_or_remove(struct round *r, struct err *err)
 {
     int64_t left = doc_int_or(doc_path(r->object, "status.stoppedAt"), r->now_s) + KEPT_S - r->now_s;
-    const char *key = arena_printf(r->arena, "%s/%s", r->ns, r->name);
 
     if (left <= 0)
         return ecs_store_delete(r->controller->store, ECS_TASK, r->ns, r->name, err);
-    if (key)
-        workqueue_add_after(r->controller->queue, str_of(key), left * NS_PER_S);
+    controller_add(r->controller->base, str_of(r->ns), str_of(r->name), left * NS_PER_S);
     return 0;
 }
 
@@ -258,24 +256,26 @@ struct task_controller *task_controller_new(struct ecs_store *store)
     struct task_controller *t = xcalloc(1, sizeof(*t));
 
     t->store = store;
-    t->queue = workqueue_new(&(struct workqueue_options){.name = "ecs-tasks", .backoff_max_ns = 30 * NS_PER_S});
+    t->base = controller_new(&(struct controller_options){.name = "ecs-tasks",
+                                                          .workers = WORKERS,
+                                                          .backoff_max_ns = 30 * NS_PER_S,
+                                                          .sync = sync_task,
+                                                          .seed = seed,
+                                                          .ctx = t});
     ecs_store_on_change(store, changed, t);
     return t;
 }
 
-void task_controller_start(struct task_controller *t)
+struct controller *task_controller_base(struct task_controller *t)
 {
-    t->workers = workers_start(t->queue, WORKERS, sync_task, t);
+    return t->base;
 }
 
 struct task_controller *task_controller_free(struct task_controller *t)
 {
     if (!t)
         return NULL;
-    workqueue_shutdown(t->queue);
-    if (t->workers)
-        workers_join(t->workers);
-    workqueue_free(t->queue);
+    controller_free(t->base);
     free(t);
     return NULL;
 }

@@ -387,6 +387,40 @@ size_t ecs_store_count(struct ecs_store *s, enum ecs_kind_id k, const char *ns)
     return ecs_cache_count(&s->of[k].cache, ns ? ns_of(k, ns) : str_n(NULL, 0));
 }
 
+void ecs_store_each_name(struct ecs_store *s, enum ecs_kind_id k, const char *ns,
+                         void (*fn)(void *ctx, struct str ns, struct str name), void *ctx)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
+    size_t n = 0;
+    struct ecs_cache_item *items = ecs_cache_list(&s->of[k].cache, a, ns ? ns_of(k, ns) : str_n(NULL, 0), false, &n);
+
+    for (size_t i = 0; items && i < n; i++)
+        fn(ctx, items[i].ns, items[i].name);
+}
+
+int ecs_store_each(struct ecs_store *s, enum ecs_kind_id k, const char *ns, const char *holds,
+                   int (*fn)(void *ctx, const struct doc *o, struct err *err), void *ctx, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *names = arena_new(LIMIT_DOC_ARENA), *a = arena_new(LIMIT_DOC_ARENA);
+    size_t n = 0;
+    struct ecs_cache_item *items =
+        ecs_cache_list(&s->of[k].cache, names, ns ? ns_of(k, ns) : str_n(NULL, 0), false, &n);
+
+    if (!items)
+        return err_set(err, ERR_TOO_LARGE, "list of %s", ecs_kinds[k].resource);
+    for (size_t i = 0; i < n; i++) {
+        struct doc *o;
+
+        arena_reset(a);
+        struct str text = ecs_cache_get(&s->of[k].cache, a, items[i].ns, items[i].name);
+        if (!text.n || (holds && !memmem(text.p, text.n, holds, strlen(holds))))
+            continue;
+        if (json_parse(a, text, NULL, &o, err) < 0 || fn(ctx, o, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* --- writes --- */
 
 struct doc *ecs_object_new(struct arena *a, const char *ns, const char *name)

@@ -42,6 +42,13 @@ int ecs_store_get(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, cons
 int ecs_store_list(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, struct doc **ret,
                    struct err *err) MUST_CHECK;
 size_t ecs_store_count(struct ecs_store *s, enum ecs_kind_id k, const char *ns);
+/* The names alone, without reading the objects. Views are good during the call of fn only. */
+void ecs_store_each_name(struct ecs_store *s, enum ecs_kind_id k, const char *ns,
+                         void (*fn)(void *ctx, struct str ns, struct str name), void *ctx);
+/* Each object in turn, in an arena that is used again for the next: for many that need not be in memory together. With
+ * `holds`, only those whose text has that in it are read (a filter, no promise). fn returns 0 to go on, -1 with err. */
+int ecs_store_each(struct ecs_store *s, enum ecs_kind_id k, const char *ns, const char *holds,
+                   int (*fn)(void *ctx, const struct doc *o, struct err *err), void *ctx, struct err *err) MUST_CHECK;
 
 /* apiVersion and kind are filled in. ret may be NULL. */
 int ecs_store_create(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, struct doc *object, struct doc **ret,

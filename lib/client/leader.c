@@ -71,17 +71,26 @@ static bool this_process(struct process_id *id)
     return start_time(id->pid, &id->start);
 }
 
-static char *make_identity(void)
+static char *make_identity(const char *place)
 {
     struct process_id id;
     char host[65] = "", uuid[UUID_LEN + 1];
 
     gethostname(host, sizeof(host) - 1);
+    if (!place)
+        place = host;
     if (this_process(&id))
-        return xasprintf("%s_%s-%llu-%llu-%llu", host, id.boot, (unsigned long long)id.pid_ns,
+        return xasprintf("%s_%s-%llu-%llu-%llu", place, id.boot, (unsigned long long)id.pid_ns,
                          (unsigned long long)id.pid, (unsigned long long)id.start);
     random_uuid(uuid);
-    return xasprintf("%s_%s", host, uuid);
+    return xasprintf("%s_%s", place, uuid);
+}
+
+static bool is_former_life(const char *holder, const char *place)
+{
+    size_t n = place ? strlen(place) : 0;
+
+    return n && strncmp(holder, place, n) == 0 && strrchr(holder, '_') == holder + n;
 }
 
 static bool holder_is_dead(const char *holder)
@@ -181,7 +190,8 @@ static int try_once(struct election *e, struct err *err)
     const char *holder = kstr(s->holderidentity);
     bool ours = strcmp(holder, e->identity) == 0;
     int64_t age = clock_mono(&clock_system) - e->seen_at;
-    if (*holder && !ours && age < e->o.lease_duration_ns && !holder_is_dead(holder))
+    if (*holder && !ours && age < e->o.lease_duration_ns && !holder_is_dead(holder) &&
+        !is_former_life(holder, e->o.place))
         return err_set(err, ERR_CONFLICT, "held by %s", holder);
     return write_record(e, e->identity, err);
 }
@@ -294,7 +304,7 @@ int leader_run(struct kube_client *c, const struct leader_options *o, struct sto
     e.o.renew_deadline_ns = o->renew_deadline_ns ? o->renew_deadline_ns : 10 * NS_PER_S;
     e.o.retry_period_ns = o->retry_period_ns ? o->retry_period_ns : 2 * NS_PER_S;
     e.client = kube_client_with_timeout(c, e.o.renew_deadline_ns / 2); /* two tries fit in before the lease ends */
-    e.identity = o->identity ? xstrdup(o->identity) : make_identity();
+    e.identity = o->identity ? xstrdup(o->identity) : make_identity(o->place);
     if (acquire(&e, stop) == 0)
         r = lead_and_renew(&e, stop, lead, ctx, err);
     kube_object_unref(e.seen);

@@ -15,6 +15,9 @@
 struct leader_options {
     const char *ns, *name;     /* of the Lease: "kube-system", "kube-controller-manager" */
     const char *identity;      /* NULL = hostname_uuid */
+    /* With identity NULL, instead of the host's name: what no two running candidates share, such as host, address and
+     * port that it listens on by now. A holder of the same place is a former life of this candidate: not waited for. */
+    const char *place;
     int64_t lease_duration_ns; /* 0 = 15 s */
     int64_t renew_deadline_ns; /* 0 = 10 s */
     int64_t retry_period_ns;   /* 0 = 2 s */
