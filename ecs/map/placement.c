@@ -2,12 +2,21 @@
 #include "ecs/map/fault.h"
 #include "ecs/map/query.h"
 
+const uint16_t placement_reserved[] = {22, 2375, 2376, 51678, 51679};
+const size_t placement_reserved_n = ARRAY_LEN(placement_reserved);
+
+void placement_reserve(struct placement_instance *in)
+{
+    for (size_t i = 0; i < placement_reserved_n && in->n_ports < PLACEMENT_PORTS_MAX; i++)
+        in->ports[in->n_ports++] = (struct placement_port){placement_reserved[i], false};
+}
+
 static struct str attribute_value(const struct placement_instance *in, struct str name, bool *ret_found)
 {
-    doc_foreach (in->attributes, at) {
-        if (str_eq(doc_str(doc_get(at, "name")), name)) {
+    for (size_t i = 0; i < in->n_attributes; i++) {
+        if (str_eq(in->attributes[i].name, name)) {
             *ret_found = true;
-            return doc_str(doc_get(at, "value"));
+            return in->attributes[i].value;
         }
     }
     *ret_found = false;
@@ -48,13 +57,18 @@ static size_t group_count(const struct placement_instance *in, struct str group)
     return n;
 }
 
-static bool port_taken(const struct placement_instance *in, const struct pod_port *p)
+static bool has_port(const struct placement_port *v, size_t n, const struct pod_port *p)
 {
-    for (size_t i = 0; i < in->n_ports; i++) {
-        if (in->ports[i].port == p->host_port && in->ports[i].udp == str_is(p->protocol, "udp"))
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].port == p->host_port && v[i].udp == str_is(p->protocol, "udp"))
             return true;
     }
     return false;
+}
+
+static bool port_taken(const struct placement_instance *in, const struct pod_port *p)
+{
+    return has_port(in->ports, in->n_ports, p) || has_port(in->dynamic, in->n_dynamic, p);
 }
 
 static const char *resource_failure(const struct placement_instance *in, const struct placement_request *req)
@@ -67,6 +81,8 @@ static const char *resource_failure(const struct placement_instance *in, const s
         return "RESOURCE:CPU";
     if (req->size.memory > in->remaining.memory)
         return "RESOURCE:MEMORY";
+    if (in->pods_max > 0 && in->pods >= in->pods_max)
+        return "RESOURCE:ENI"; /* each pod has an interface of its own; ECS has no other word for it */
     for (size_t i = 0; i < req->n_ports; i++) {
         more += req->ports[i].host_port > 0;
         if (req->ports[i].host_port > 0 && port_taken(in, &req->ports[i]))
@@ -197,6 +213,7 @@ void placement_take(struct placement_instance *instance, const struct placement_
     instance->remaining.cpu -= req->size.cpu;
     instance->remaining.memory -= req->size.memory;
     instance->placed++;
+    instance->pods++;
     for (size_t i = 0; i < req->n_ports && instance->n_ports < PLACEMENT_PORTS_MAX; i++) {
         if (req->ports[i].host_port > 0)
             instance->ports[instance->n_ports++] =

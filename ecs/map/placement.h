@@ -13,7 +13,9 @@
 #include "ecs/map/pod.h"
 #include "ecs/map/taskdef.h"
 
-#define PLACEMENT_PORTS_MAX 100 /* of one instance, as ECS */
+#define PLACEMENT_PORTS_MAX 100       /* of one instance, as ECS: those chosen by themselves do not count */
+#define PLACEMENT_DYNAMIC_FIRST 32768 /* ip_local_port_range, which ECS chooses host ports from */
+#define PLACEMENT_DYNAMIC_LAST 60999
 
 struct placement_task { /* one that runs there, or is about to */
     struct str group;
@@ -22,13 +24,20 @@ struct placement_port {
     uint16_t port;
     bool udp;
 };
+struct placement_attribute {
+    struct str name, value;
+};
 struct placement_instance {
     struct str arn, ec2_instance_id;
-    const struct doc *attributes; /* [{name, value?}]; ecs.* of the instance are among them */
-    bool connected, active;       /* the node is ready; status ACTIVE */
+    const struct placement_attribute *attributes; /* ecs.* of the instance are among them */
+    size_t n_attributes;
+    bool connected, active; /* the node is ready; status ACTIVE and not cordoned */
     struct ecs_size remaining;
-    struct placement_port ports[PLACEMENT_PORTS_MAX];
+    struct placement_port ports[PLACEMENT_PORTS_MAX]; /* reserved ones */
     size_t n_ports;
+    const struct placement_port *dynamic; /* taken ones of the dynamic range */
+    size_t n_dynamic;
+    size_t pods, pods_max;              /* on the node; pods_max 0: no limit */
     const struct placement_task *tasks; /* what ran at the start of the call */
     size_t n_tasks;
     size_t placed; /* tasks of this call's group placed here so far, by placement_take */
@@ -43,6 +52,15 @@ struct placement_request {
     const struct doc *strategy;       /* array of {type, field} */
     uint64_t random;
 };
+
+static inline bool placement_port_is_dynamic(int64_t port)
+{
+    return port >= PLACEMENT_DYNAMIC_FIRST && port <= PLACEMENT_DYNAMIC_LAST;
+}
+/* The ports that every instance keeps for itself, as ECS's agent: 22, 2375, 2376, 51678, 51679. */
+extern const uint16_t placement_reserved[];
+extern const size_t placement_reserved_n;
+void placement_reserve(struct placement_instance *instance); /* adds them to ports */
 
 /* Index of the instance. Returns 0, or 1 when none fits: *ret_reason is then the reason of the failure (a literal), and
  * *ret is the instance that failed last (or n). -1 for a constraint that does not parse. */

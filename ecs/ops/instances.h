@@ -16,24 +16,10 @@
 #ifndef ECS_OPS_INSTANCES_H
 #define ECS_OPS_INSTANCES_H
 
-#include "ecs/map/placement.h"
 #include "ecs/store/store.h"
+#include "ecs/store/usage.h" /* struct ecs_instance, ecs_task_counts */
 
 #define ECS_INSTANCE_ID_LEN 32 /* hexadecimal digits */
-
-struct ecs_instance {
-    const char *name;   /* id, the object's name */
-    const char *node;   /* the node's name */
-    const char *arn;    /* containerInstanceArn */
-    const char *status; /* ACTIVE, DRAINING; INACTIVE: deregistered or its node has gone */
-    const char *ec2_instance_id;
-    const char *capacity_provider; /* "" : it serves every provider of EC2 */
-    bool connected;                /* the node is ready */
-    bool schedulable;              /* not cordoned */
-    bool registered;               /* dedicated to the cluster, or by RegisterContainerInstance */
-    struct ecs_size size;          /* registered cpu and memory */
-    int64_t running, pending;      /* tasks of the cluster there */
-};
 
 /* The ACTIVE and DRAINING instances of the cluster in the order of their ids, and the same for placement (same order;
  * `active` there is false when it is DRAINING or cordoned: no new task goes there). n may be 0. All in the arena. */
@@ -55,10 +41,7 @@ int64_t ecs_instances_count(struct ecs_store *s, const char *ns);
  * were registered by hand or whose node is dedicated to the cluster do. */
 bool ecs_instances_block_delete(struct ecs_store *s, const char *ns);
 
-/* Tasks of a namespace that are RUNNING, and that are on their way there, without reading them. */
-struct ecs_task_counts {
-    int64_t running, pending;
-};
+/* Tasks of a namespace that are RUNNING and PENDING (PROVISIONING, PENDING, ACTIVATING), without reading them. */
 struct ecs_task_counts ecs_count_tasks(struct ecs_store *s, const char *ns);
 
 #endif

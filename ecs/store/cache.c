@@ -21,6 +21,7 @@ void ecs_cache_init(struct ecs_cache *c)
 {
     pthread_mutex_init(&c->lock, NULL);
     map_init(&c->namespaces, free_names);
+    c->listener = (struct ecs_cache_listener){0};
 }
 
 void ecs_cache_release(struct ecs_cache *c)
@@ -74,6 +75,8 @@ bool ecs_cache_put(struct ecs_cache *c, const struct doc *o)
     newer = !old || old->version < version;
     if (newer)
         map_set(names, name, e);
+    if (newer && c->listener.put)
+        c->listener.put(c->listener.ctx, o);
     pthread_mutex_unlock(&c->lock);
     if (!newer)
         free(e);
@@ -89,6 +92,8 @@ bool ecs_cache_remove(struct ecs_cache *c, struct str ns, struct str name, uint6
     const struct entry *old = names ? map_get(names, name) : NULL;
     if (old && (!version || old->version <= version))
         removed = map_del(names, name);
+    if (removed && c->listener.remove)
+        c->listener.remove(c->listener.ctx, ns, name);
     if (names && names->n == 0)
         map_del(&c->namespaces, ns);
     pthread_mutex_unlock(&c->lock);

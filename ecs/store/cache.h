@@ -11,9 +11,17 @@
 
 #include <pthread.h>
 
+/* What hears of every change, under the cache's lock: a new object, or that one is gone. */
+struct ecs_cache_listener {
+    void (*put)(void *ctx, const struct doc *object);
+    void (*remove)(void *ctx, struct str ns, struct str name);
+    void *ctx;
+};
+
 struct ecs_cache {
     pthread_mutex_t lock;
-    struct map namespaces; /* -> struct map of name -> entry */
+    struct ecs_cache_listener listener; /* set after the init, or none */
+    struct map namespaces;              /* -> struct map of name -> entry */
 };
 
 void ecs_cache_init(struct ecs_cache *c);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "ecs/store/cache.h"
+#include "ecs/store/usage.h"
 #include "net/http_client.h"
 
 #include <stdlib.h>
@@ -36,10 +37,25 @@ struct reflector {
 struct ecs_store {
     struct kube_client *client;
     struct stop *stop;
+    struct ecs_usage *usage;
     struct reflector of[ECS_KINDS];
     struct listener listeners[LISTENERS_MAX];
     size_t n_listeners;
 };
+
+static void count_in(void *ctx, const struct doc *o)
+{
+    const struct reflector *r = ctx;
+
+    ecs_usage_put(r->store->usage, r->kind, o);
+}
+
+static void count_out(void *ctx, struct str ns, struct str name)
+{
+    const struct reflector *r = ctx;
+
+    ecs_usage_remove(r->store->usage, r->kind, ns, name);
+}
 
 struct ecs_store *ecs_store_new(struct kube_client *client, struct stop *stop)
 {
@@ -47,10 +63,12 @@ struct ecs_store *ecs_store_new(struct kube_client *client, struct stop *stop)
 
     s->client = client;
     s->stop = stop;
+    s->usage = ecs_usage_new();
     for (int k = 0; k < ECS_KINDS; k++) {
         s->of[k].store = s;
         s->of[k].kind = (enum ecs_kind_id)k;
         ecs_cache_init(&s->of[k].cache);
+        s->of[k].cache.listener = (struct ecs_cache_listener){count_in, count_out, &s->of[k]};
     }
     return s;
 }
@@ -71,6 +89,7 @@ struct ecs_store *ecs_store_free(struct ecs_store *s)
     ecs_store_stop(s);
     for (int k = 0; k < ECS_KINDS; k++)
         ecs_cache_release(&s->of[k].cache);
+    ecs_usage_free(s->usage);
     free(s);
     return NULL;
 }
@@ -78,6 +97,11 @@ struct ecs_store *ecs_store_free(struct ecs_store *s)
 struct kube_client *ecs_store_client(struct ecs_store *s)
 {
     return s->client;
+}
+
+struct ecs_usage *ecs_store_usage(struct ecs_store *s)
+{
+    return s->usage;
 }
 
 void ecs_store_on_change(struct ecs_store *s, void (*fn)(void *ctx, enum ecs_kind_id k, struct str ns, struct str name),

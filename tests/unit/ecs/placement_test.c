@@ -100,17 +100,18 @@ static void queries_are_bounded(void **state)
 /* Three instances: a and c in zone z1, b in z2; a has the least room, b runs a task of service:web. */
 static void instances(struct arena *a, struct placement_instance in[3])
 {
+    static const struct placement_attribute z1 = {STR("zone"), STR("z1")}, z2 = {STR("zone"), STR("z2")};
     static const struct placement_task web = {STR("service:web")};
     const char *arns[] = {"a", "b", "c"};
     int64_t cpu[] = {512, 2048, 1024};
 
     for (size_t i = 0; i < 3; i++) {
-        in[i] = (struct placement_instance){
-            .arn = str_of(arns[i]),
-            .connected = true,
-            .active = true,
-            .remaining = {cpu[i], 1000},
-            .attributes = doc_of(a, i == 1 ? "[{'name':'zone','value':'z2'}]" : "[{'name':'zone','value':'z1'}]")};
+        in[i] = (struct placement_instance){.arn = str_of(arns[i]),
+                                            .connected = true,
+                                            .active = true,
+                                            .remaining = {cpu[i], 1000},
+                                            .attributes = i == 1 ? &z2 : &z1,
+                                            .n_attributes = 1};
     }
     in[1].tasks = &web;
     in[1].n_tasks = 1;

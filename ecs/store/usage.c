@@ -1,0 +1,632 @@
+#include "ecs/store/usage.h"
+
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "ecs/store/usage_read.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct node {
+    char *name;
+    bool known, ready, schedulable;
+    struct usage_amount has;
+    int64_t pods_max;
+    struct ecs_size tasks;    /* what tasks take by their size */
+    struct usage_amount pods; /* what pods take by their requests */
+    size_t n;                 /* of both */
+    struct list loads;
+};
+
+/* One namespace's instances and tasks. */
+struct space {
+    char *ns;
+    struct map instances; /* name -> struct facts */
+    struct ecs_task_counts counts;
+    size_t tasks;
+};
+
+/* What an instance's object says: immutable, in one piece; a call that uses it holds a reference. */
+struct facts {
+    int refs; /* atomic */
+    bool registered;
+    struct str name, node, arn, status, ec2_instance_id, capacity_provider;
+    size_t n;
+    struct placement_attribute attributes[];
+};
+
+struct ports {
+    struct placement_port *v;
+    size_t n;
+};
+
+enum phase { PHASE_NONE, PHASE_PENDING, PHASE_RUNNING };
+
+/* A task, its pod, or both; or another pod. */
+struct load {
+    struct list link; /* of the node that carries it */
+    struct node *node;
+    bool by_task; /* it counts with the task's size, else with the pod's requests */
+    struct space *space;
+    struct {
+        bool known, live;
+        enum phase phase;
+        char *node, *group; /* node NULL: it has no instance */
+        struct ecs_size size;
+        struct ports ports;
+    } task;
+    struct {
+        bool known, live;
+        char *node;
+        struct usage_amount amount;
+        struct ports ports;
+    } pod;
+};
+
+struct ecs_usage {
+    pthread_mutex_t lock;
+    struct map nodes, spaces; /* name -> struct node, namespace -> struct space */
+    struct map loads;         /* "t/ns/name", "p/ns/name" -> struct load */
+};
+
+/* --- nodes --- */
+
+static struct node *need_node(struct ecs_usage *u, struct str name)
+{
+    struct node *n = map_get(&u->nodes, name);
+
+    if (!n) {
+        n = xcalloc(1, sizeof(*n));
+        n->name = str_dup(name);
+        list_init(&n->loads);
+        map_set(&u->nodes, name, n);
+    }
+    return n;
+}
+
+static void drop_node(struct ecs_usage *u, struct node *n)
+{
+    if (!n->known && list_empty(&n->loads))
+        map_del(&u->nodes, str_of(n->name));
+}
+
+static void free_node(void *p)
+{
+    struct node *n = p;
+
+    free(n->name);
+    free(n);
+}
+
+static void put_node(struct ecs_usage *u, const struct doc *o)
+{
+    struct node *n = need_node(u, doc_str(doc_path(o, "metadata.name")));
+    int64_t pods = 0;
+
+    n->known = true;
+    n->ready = usage_node_ready(o);
+    n->schedulable = !doc_true(doc_path(o, "spec.unschedulable"));
+    n->has = usage_allocatable(o);
+    n->pods_max = usage_count_of(doc_path(o, "status.allocatable"), "pods", &pods) ? pods : 0;
+}
+
+static void remove_node(struct ecs_usage *u, struct str name)
+{
+    struct node *n = map_get(&u->nodes, name);
+
+    if (!n)
+        return;
+    n->known = n->ready = false;
+    n->has = (struct usage_amount){0};
+    drop_node(u, n);
+}
+
+/* --- namespaces --- */
+
+static void unref_facts(void *p)
+{
+    struct facts *f = p;
+
+    if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        free(f);
+}
+
+static struct space *need_space(struct ecs_usage *u, struct str ns)
+{
+    struct space *s = map_get(&u->spaces, ns);
+
+    if (!s) {
+        s = xcalloc(1, sizeof(*s));
+        s->ns = str_dup(ns);
+        map_init(&s->instances, unref_facts);
+        map_set(&u->spaces, ns, s);
+    }
+    return s;
+}
+
+static void drop_space(struct ecs_usage *u, struct space *s)
+{
+    if (s->tasks == 0 && s->instances.n == 0)
+        map_del(&u->spaces, str_of(s->ns));
+}
+
+static void free_space(void *p)
+{
+    struct space *s = p;
+
+    map_release(&s->instances);
+    free(s->ns);
+    free(s);
+}
+
+/* --- instances --- */
+
+/* Takes the next bytes of *at. */
+static struct str keep(char **at, struct str s)
+{
+    char *p = *at;
+
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
+    *at += s.n + 1;
+    return str_n(p, s.n);
+}
+
+static struct facts *facts_of(const struct doc *o)
+{
+    static const char *const paths[] = {"metadata.name",        "spec.node",     "status.containerInstanceArn",
+                                        "status.ec2InstanceId", "status.status", "status.capacityProviderName"};
+    const struct doc *attributes = doc_path(o, "status.attributes");
+    size_t n = doc_count(attributes), bytes = sizeof(struct facts) + n * sizeof(struct placement_attribute);
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        bytes += doc_str(doc_path(o, paths[i])).n + 1;
+    doc_foreach (attributes, at)
+        bytes += doc_str(doc_get(at, "name")).n + doc_str(doc_get(at, "value")).n + 2;
+    struct facts *f = xcalloc(1, bytes);
+    char *room = (char *)&f->attributes[n];
+    struct str *const to[] = {&f->name, &f->node, &f->arn, &f->ec2_instance_id, &f->status, &f->capacity_provider};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        *to[i] = keep(&room, doc_str(doc_path(o, paths[i])));
+    doc_foreach (attributes, at) {
+        struct placement_attribute *v = &f->attributes[f->n++];
+        v->name = keep(&room, doc_str(doc_get(at, "name")));
+        v->value = keep(&room, doc_str(doc_get(at, "value")));
+    }
+    f->registered = doc_true(doc_path(o, "spec.registered"));
+    f->refs = 1;
+    return f;
+}
+
+static void remove_instance(struct ecs_usage *u, struct str ns, struct str name)
+{
+    struct space *s = map_get(&u->spaces, ns);
+
+    if (s) {
+        map_del(&s->instances, name);
+        drop_space(u, s);
+    }
+}
+
+/* --- loads --- */
+
+static void detach(struct ecs_usage *u, struct load *l)
+{
+    struct node *n = l->node;
+
+    if (!n)
+        return;
+    if (l->by_task) {
+        n->tasks.cpu -= l->task.size.cpu;
+        n->tasks.memory -= l->task.size.memory;
+    } else {
+        n->pods.milli -= l->pod.amount.milli;
+        n->pods.bytes -= l->pod.amount.bytes;
+    }
+    n->n--;
+    l->node = NULL;
+    list_remove(&l->link);
+    drop_node(u, n);
+}
+
+static void attach(struct ecs_usage *u, struct load *l)
+{
+    struct node *n;
+
+    l->by_task = l->task.known && l->task.live && l->task.node;
+    if (!l->by_task && !(l->pod.known && l->pod.live && l->pod.node))
+        return;
+    n = need_node(u, str_of(l->by_task ? l->task.node : l->pod.node));
+    if (l->by_task) {
+        n->tasks.cpu += l->task.size.cpu;
+        n->tasks.memory += l->task.size.memory;
+    } else {
+        n->pods.milli += l->pod.amount.milli;
+        n->pods.bytes += l->pod.amount.bytes;
+    }
+    n->n++;
+    l->node = n;
+    list_push(&n->loads, &l->link);
+}
+
+static void count_phase(struct load *l, int64_t by)
+{
+    if (l->task.phase == PHASE_RUNNING)
+        l->space->counts.running += by;
+    else if (l->task.phase == PHASE_PENDING)
+        l->space->counts.pending += by;
+}
+
+static void clear_task(struct ecs_usage *u, struct load *l)
+{
+    if (!l->task.known)
+        return;
+    count_phase(l, -1);
+    l->space->tasks--;
+    drop_space(u, l->space);
+    free(l->task.node);
+    free(l->task.group);
+    free(l->task.ports.v);
+    memset(&l->task, 0, sizeof(l->task));
+    l->space = NULL;
+}
+
+static void clear_pod(struct load *l)
+{
+    free(l->pod.node);
+    free(l->pod.ports.v);
+    memset(&l->pod, 0, sizeof(l->pod));
+}
+
+static void free_load(void *p)
+{
+    struct load *l = p;
+
+    free(l->task.node);
+    free(l->task.group);
+    free(l->task.ports.v);
+    clear_pod(l);
+    free(l);
+}
+
+struct key {
+    char text[512];
+    size_t n;
+};
+
+/* Names of objects are 253 bytes at most, of namespaces 63. */
+static struct str key_of(struct key *k, char type, struct str ns, struct str name)
+{
+    if (ns.n + name.n + 4 > sizeof(k->text))
+        return STR("");
+    char *at = k->text;
+    *at++ = type;
+    *at++ = '/';
+    (void)keep(&at, ns);
+    at[-1] = '/';
+    (void)keep(&at, name);
+    return str_n(k->text, (size_t)(at - k->text) - 1);
+}
+
+static struct load *need_load(struct ecs_usage *u, struct str key)
+{
+    struct load *l = map_get(&u->loads, key);
+
+    if (!l) {
+        l = xcalloc(1, sizeof(*l));
+        list_init(&l->link);
+        map_set(&u->loads, key, l);
+    }
+    return l;
+}
+
+static enum phase phase_of(struct str status)
+{
+    if (str_is(status, "RUNNING"))
+        return PHASE_RUNNING;
+    return str_is(status, "PROVISIONING") || str_is(status, "PENDING") || str_is(status, "ACTIVATING") ? PHASE_PENDING
+                                                                                                       : PHASE_NONE;
+}
+
+static void put_task(struct ecs_usage *u, struct load *l, const struct doc *o)
+{
+    const struct doc *spec = doc_get(o, "spec"), *ports = doc_get(spec, "ports");
+    struct str status = doc_str(doc_path(o, "status.lastStatus")), node = doc_str(doc_get(spec, "node"));
+
+    clear_task(u, l);
+    l->space = need_space(u, doc_str(doc_path(o, "metadata.namespace")));
+    l->space->tasks++;
+    l->task.known = true;
+    l->task.live = !str_is(status, "STOPPED");
+    l->task.phase = phase_of(status);
+    count_phase(l, 1);
+    if (!l->task.live)
+        return;
+    l->task.node = node.n && doc_str(doc_get(spec, "instance")).n ? str_dup(node) : NULL;
+    l->task.group = str_dup(doc_str(doc_path(o, "status.group")));
+    l->task.size.cpu = doc_int_or(doc_path(spec, "size.cpu"), 0);
+    l->task.size.memory = doc_int_or(doc_path(spec, "size.memory"), 0);
+    l->task.ports.v = doc_count(ports) ? xcalloc(doc_count(ports), sizeof(*l->task.ports.v)) : NULL;
+    doc_foreach (ports, p)
+        l->task.ports.v[l->task.ports.n++] = (struct placement_port){(uint16_t)doc_int_or(doc_get(p, "hostPort"), 0),
+                                                                     str_is(doc_str(doc_get(p, "protocol")), "udp")};
+}
+
+static void put_pod(struct load *l, const struct doc *o)
+{
+    struct str node = doc_str(doc_path(o, "spec.nodeName"));
+    struct placement_port p;
+
+    clear_pod(l);
+    l->pod.known = true;
+    l->pod.live = !usage_pod_ended(o);
+    if (!l->pod.live || !node.n)
+        return;
+    l->pod.node = str_dup(node);
+    l->pod.amount = usage_of_pod(o);
+    while (usage_pod_port(o, l->pod.ports.n, &p.port, &p.udp)) {
+        l->pod.ports.v = xrealloc(l->pod.ports.v, (l->pod.ports.n + 1) * sizeof(p));
+        l->pod.ports.v[l->pod.ports.n++] = p;
+    }
+}
+
+static void put_load(struct ecs_usage *u, enum ecs_kind_id k, const struct doc *o)
+{
+    struct key key;
+    struct load *l =
+        need_load(u, key_of(&key, k == ECS_FOREIGN_POD ? 'p' : 't', doc_str(doc_path(o, "metadata.namespace")),
+                            doc_str(doc_path(o, "metadata.name"))));
+
+    detach(u, l);
+    if (k == ECS_TASK)
+        put_task(u, l, o);
+    else
+        put_pod(l, o);
+    attach(u, l);
+}
+
+static void remove_load(struct ecs_usage *u, enum ecs_kind_id k, struct str ns, struct str name)
+{
+    struct key key;
+    struct str text = key_of(&key, k == ECS_FOREIGN_POD ? 'p' : 't', ns, name);
+    struct load *l = map_get(&u->loads, text);
+
+    if (!l)
+        return;
+    detach(u, l);
+    if (k == ECS_TASK)
+        clear_task(u, l);
+    else
+        clear_pod(l);
+    attach(u, l);
+    if (!l->task.known && !l->pod.known)
+        map_del(&u->loads, text);
+}
+
+/* --- what the store tells --- */
+
+struct ecs_usage *ecs_usage_new(void)
+{
+    struct ecs_usage *u = xcalloc(1, sizeof(*u));
+
+    pthread_mutex_init(&u->lock, NULL);
+    map_init(&u->nodes, free_node);
+    map_init(&u->spaces, free_space);
+    map_init(&u->loads, free_load);
+    return u;
+}
+
+struct ecs_usage *ecs_usage_free(struct ecs_usage *u)
+{
+    if (!u)
+        return NULL;
+    map_release(&u->loads);
+    map_release(&u->spaces);
+    map_release(&u->nodes);
+    pthread_mutex_destroy(&u->lock);
+    free(u);
+    return NULL;
+}
+
+void ecs_usage_put(struct ecs_usage *u, enum ecs_kind_id k, const struct doc *o)
+{
+    pthread_mutex_lock(&u->lock);
+    if (k == ECS_NODE)
+        put_node(u, o);
+    else if (k == ECS_CONTAINER_INSTANCE)
+        map_set(&need_space(u, doc_str(doc_path(o, "metadata.namespace")))->instances,
+                doc_str(doc_path(o, "metadata.name")), facts_of(o));
+    else if (k == ECS_TASK || k == ECS_POD || k == ECS_FOREIGN_POD)
+        put_load(u, k, o);
+    pthread_mutex_unlock(&u->lock);
+}
+
+void ecs_usage_remove(struct ecs_usage *u, enum ecs_kind_id k, struct str ns, struct str name)
+{
+    pthread_mutex_lock(&u->lock);
+    if (k == ECS_NODE)
+        remove_node(u, name);
+    else if (k == ECS_CONTAINER_INSTANCE)
+        remove_instance(u, ns, name);
+    else if (k == ECS_TASK || k == ECS_POD || k == ECS_FOREIGN_POD)
+        remove_load(u, k, ns, name);
+    pthread_mutex_unlock(&u->lock);
+}
+
+/* --- what it answers --- */
+
+static int64_t units_of(int64_t milli, int64_t round)
+{
+    return (milli * 1024 + round) / 1000;
+}
+
+static void add_ports(struct placement_instance *p, struct placement_port *dynamic, const struct ports *ports)
+{
+    for (size_t i = 0; i < ports->n; i++) {
+        if (placement_port_is_dynamic(ports->v[i].port))
+            dynamic[p->n_dynamic++] = ports->v[i];
+        else if (p->n_ports < PLACEMENT_PORTS_MAX && ports->v[i].port)
+            p->ports[p->n_ports++] = ports->v[i];
+    }
+}
+
+static const struct ports *ports_of(const struct load *l)
+{
+    return l->by_task ? &l->task.ports : &l->pod.ports;
+}
+
+/* Tasks of this cluster on the node, and the ports that are taken there by anything. */
+static bool add_loads(struct arena *a, const struct node *n, const struct space *s, struct ecs_instance *in,
+                      struct placement_instance *p)
+{
+    size_t ports = 0;
+
+    list_foreach (&n->loads, struct load, l, link)
+        ports += ports_of(l)->n;
+    struct placement_task *tasks = arena_calloc(a, n->n + 1, sizeof(*tasks));
+    struct placement_port *dynamic = arena_calloc(a, ports + 1, sizeof(*dynamic));
+    if (!tasks || !dynamic)
+        return false;
+    p->tasks = tasks;
+    p->dynamic = dynamic;
+    list_foreach (&n->loads, struct load, l, link) {
+        add_ports(p, dynamic, ports_of(l));
+        if (!l->by_task || l->space != s)
+            continue;
+        tasks[p->n_tasks++].group = arena_str(a, str_of(l->task.group));
+        in->running += l->task.phase == PHASE_RUNNING;
+        in->pending += l->task.phase == PHASE_PENDING;
+    }
+    return true;
+}
+
+static bool add_node(struct arena *a, const struct node *n, const struct space *s, struct ecs_instance *in,
+                     struct placement_instance *p)
+{
+    in->connected = n->known && n->ready;
+    in->schedulable = n->schedulable;
+    in->size.cpu = units_of(n->has.milli, 0);
+    in->size.memory = n->has.bytes / (int64_t)MIB;
+    p->remaining.cpu = in->size.cpu - n->tasks.cpu - units_of(n->pods.milli, 999);
+    p->remaining.memory = in->size.memory - n->tasks.memory - (n->pods.bytes + (int64_t)MIB - 1) / (int64_t)MIB;
+    p->pods = n->n;
+    p->pods_max = (size_t)n->pods_max;
+    return add_loads(a, n, s, in, p);
+}
+
+static bool add_instance(struct ecs_usage *u, struct arena *a, const struct space *s, struct facts *f,
+                         struct ecs_instance *in, struct placement_instance *p)
+{
+    const struct node *n = map_get(&u->nodes, f->node);
+
+    *in = (struct ecs_instance){.name = f->name.p,
+                                .node = f->node.p,
+                                .arn = f->arn.p,
+                                .status = f->status.p,
+                                .ec2_instance_id = f->ec2_instance_id.p,
+                                .capacity_provider = f->capacity_provider.p,
+                                .registered = f->registered};
+    *p = (struct placement_instance){
+        .arn = f->arn, .ec2_instance_id = f->ec2_instance_id, .attributes = f->attributes, .n_attributes = f->n};
+    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+    arena_defer(a, unref_facts, f);
+    placement_reserve(p);
+    if (n && !add_node(a, n, s, in, p))
+        return false;
+    p->connected = in->connected;
+    p->active = str_is(f->status, "ACTIVE") && in->schedulable;
+    return !arena_overflow(a);
+}
+
+static int by_name(const void *x, const void *y)
+{
+    return str_cmp((*(struct facts *const *)x)->name, (*(struct facts *const *)y)->name);
+}
+
+/* Those of the space in order, in the arena. */
+static struct facts **chosen(struct arena *a, const struct space *s, const char *name, size_t *ret_n)
+{
+    struct facts **v = arena_calloc(a, (s ? s->instances.n : 0) + 1, sizeof(struct facts *));
+    size_t n = 0;
+
+    if (!v)
+        return NULL;
+    if (s && name) {
+        v[0] = map_gets(&s->instances, name);
+        n = v[0] != NULL;
+    } else if (s) {
+        map_foreach (&s->instances, it)
+            v[n++] = it->value;
+    }
+    qsort(v, n, sizeof(struct facts *), by_name);
+    *ret_n = n;
+    return v;
+}
+
+bool ecs_usage_instances(struct ecs_usage *u, struct arena *a, struct str ns, const char *name,
+                         struct ecs_instance **ret, struct placement_instance **ret_p, size_t *ret_n)
+{
+    struct ecs_instance *in = NULL;
+    struct placement_instance *p = NULL;
+    size_t n = 0, done = 0;
+
+    pthread_mutex_lock(&u->lock);
+    const struct space *s = map_get(&u->spaces, ns);
+    struct facts **v = chosen(a, s, name, &n);
+    if (v) {
+        in = arena_calloc(a, n + 1, sizeof(*in));
+        p = arena_calloc(a, n + 1, sizeof(*p));
+    }
+    while (in && p && done < n && add_instance(u, a, s, v[done], &in[done], &p[done]))
+        done++;
+    pthread_mutex_unlock(&u->lock);
+    if (!in || !p || done < n)
+        return false;
+    *ret = in;
+    *ret_p = p;
+    *ret_n = n;
+    return true;
+}
+
+struct ecs_instance_counts ecs_usage_count_instances(struct ecs_usage *u, struct str ns)
+{
+    struct ecs_instance_counts n = {0};
+
+    pthread_mutex_lock(&u->lock);
+    const struct space *s = map_get(&u->spaces, ns);
+    if (s)
+        map_foreach (&s->instances, it) {
+            const struct facts *f = it->value;
+            if (str_is(f->status, "INACTIVE"))
+                continue;
+            n.active++;
+            n.registered += f->registered;
+        }
+    pthread_mutex_unlock(&u->lock);
+    return n;
+}
+
+struct ecs_task_counts ecs_usage_tasks(struct ecs_usage *u, struct str ns)
+{
+    struct ecs_task_counts n = {0};
+
+    pthread_mutex_lock(&u->lock);
+    const struct space *s = map_get(&u->spaces, ns);
+    if (s)
+        n = s->counts;
+    pthread_mutex_unlock(&u->lock);
+    return n;
+}
+
+void ecs_usage_ports(struct ecs_usage *u, void (*fn)(void *ctx, uint16_t port), void *ctx)
+{
+    pthread_mutex_lock(&u->lock);
+    map_foreach (&u->loads, it) {
+        const struct load *l = it->value;
+        for (size_t i = 0; i < l->task.ports.n; i++)
+            fn(ctx, l->task.ports.v[i].port);
+    }
+    pthread_mutex_unlock(&u->lock);
+}
