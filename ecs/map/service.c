@@ -1,0 +1,641 @@
+#include "ecs/map/service.h"
+
+#include "base/map.h"
+#include "ecs/map/scheduler.h"
+
+#include <stdio.h>
+
+#define STATUS_REASON_BREAKER "Service deployment rolled back because the circuit breaker threshold was exceeded."
+#define STATUS_REASON_ASKED "Service deployment rolled back because of a request to stop it."
+#define STATUS_REASON_FAILED "Service deployment failed because the circuit breaker threshold was exceeded."
+#define STATUS_REASON_STOPPED "Service deployment stopped because of a request to stop it."
+#define STATUS_REASON_REPLACED "Service deployment stopped because a newer service deployment replaced it."
+#define STATUS_REASON_DELETED "Service deployment stopped because the service was deleted."
+
+/* What a revision fixes: these members of a service start a deployment when they change, and come back with it. */
+static const char *const revision_members[] = {
+    "taskDefinition",       "capacityProviderStrategy", "launchType",
+    "platformVersion",      "platformFamily",           "loadBalancers",
+    "serviceRegistries",    "networkConfiguration",     "serviceConnectConfiguration",
+    "volumeConfigurations", "vpcLatticeConfigurations",
+};
+/* Of them, what a Deployment shows. */
+static const char *const deployment_members[] = {
+    "taskDefinition",
+    "capacityProviderStrategy",
+    "launchType",
+    "platformVersion",
+    "platformFamily",
+    "networkConfiguration",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+};
+
+static void set_str(struct arena *a, struct doc *d, const char *key, struct str s)
+{
+    doc_set(d, key, doc_string_copy(a, s));
+}
+
+static void copy_member(struct arena *a, struct doc *to, const struct doc *from, const char *key)
+{
+    const struct doc *v = doc_get(from, key);
+
+    if (v)
+        doc_set(to, key, doc_clone(a, v, false));
+}
+
+static int64_t int_at(const struct doc *d, const char *key)
+{
+    return doc_int_or(doc_get(d, key), 0);
+}
+
+/* Returns whether the number was another one. */
+static bool set_int(struct arena *a, struct doc *d, const char *key, int64_t v)
+{
+    int64_t old;
+
+    if (doc_to_int(doc_get(d, key), &old) && old == v)
+        return false;
+    doc_set(d, key, doc_int(a, v));
+    return true;
+}
+
+/* --- names --- */
+
+static uint64_t digits19(uint64_t random) /* from 10^18, below 2^63 */
+{
+    const uint64_t least = 1000000000000000000u;
+
+    return least + random % ((UINT64_C(1) << 63) - least);
+}
+
+void service_ids_from(const uint64_t random[4], struct service_ids *ret)
+{
+    static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    uint64_t low = random[2], high = random[3];
+
+    snprintf(ret->deployment, sizeof(ret->deployment), "ecs-svc/%llu", (unsigned long long)digits19(random[0]));
+    snprintf(ret->revision, sizeof(ret->revision), "%llu", (unsigned long long)digits19(random[1]));
+    for (size_t i = 0; i < SERVICE_DEPLOYMENT_ID_LEN; i++) {
+        uint64_t *from = i < SERVICE_DEPLOYMENT_ID_LEN / 2 ? &low : &high;
+        ret->service_deployment[i] = alphabet[*from % 36];
+        *from /= 36;
+    }
+    ret->service_deployment[SERVICE_DEPLOYMENT_ID_LEN] = '\0';
+}
+
+struct doc *service_arn_of(struct arena *a, const struct doc *service, const char *type, struct str id)
+{
+    struct str arn = doc_str(doc_path(service, "spec.serviceArn"));
+    const char *at = memmem(arn.p, arn.n, ":service/", 9);
+    size_t before = at ? (size_t)(at - arn.p) + 1 : 0;
+    struct str rest = str_from(arn, before + (at ? sizeof("service") - 1 : 0));
+
+    return doc_printf(a, STR_FMT "%s" STR_FMT "/" STR_FMT, (int)before, arn.p, type, STR_ARG(rest), STR_ARG(id));
+}
+
+/* --- an ECSService --- */
+
+struct doc *service_new(struct arena *a, const char *ns, const char *object_name, struct doc *spec)
+{
+    struct doc *o = doc_object(a), *metadata = doc_need_object(a, o, "metadata"), *status;
+
+    set_str(a, metadata, "name", str_of(object_name));
+    set_str(a, metadata, "namespace", str_of(ns));
+    doc_set(o, "spec", spec);
+    status = doc_need_object(a, o, "status");
+    set_str(a, status, "status", STR("ACTIVE"));
+    doc_set(status, "runningCount", doc_int(a, 0));
+    doc_set(status, "pendingCount", doc_int(a, 0));
+    doc_set(status, "deployments", doc_array(a));
+    doc_set(status, "events", doc_array(a));
+    return o;
+}
+
+struct service_limits service_limits(const struct doc *service)
+{
+    const struct doc *c = doc_path(service, "spec.deploymentConfiguration");
+    const struct doc *breaker = doc_get(c, "deploymentCircuitBreaker");
+    bool daemon = service_is_daemon(service);
+
+    return (struct service_limits){
+        .min_percent = doc_int_or(doc_get(c, "minimumHealthyPercent"), daemon ? 0 : 100),
+        .max_percent = doc_int_or(doc_get(c, "maximumPercent"), daemon ? 100 : 200),
+        .breaker = doc_true(doc_get(breaker, "enable")),
+        .rollback = doc_true(doc_get(breaker, "enable")) && doc_true(doc_get(breaker, "rollback")),
+    };
+}
+
+/* The members of the API's Service, in its order: where they stand, and what is shown when they are absent. */
+enum absent { LEFT_OUT, EMPTY_LIST, ZERO };
+static const struct {
+    const char *name;
+    bool in_status;
+    enum absent absent;
+} view_members[] = {
+    {"serviceArn", false, LEFT_OUT},
+    {"serviceName", false, LEFT_OUT},
+    {"clusterArn", false, LEFT_OUT},
+    {"loadBalancers", false, EMPTY_LIST},
+    {"serviceRegistries", false, EMPTY_LIST},
+    {"status", true, LEFT_OUT},
+    {"desiredCount", false, ZERO},
+    {"runningCount", true, ZERO},
+    {"pendingCount", true, ZERO},
+    {"launchType", false, LEFT_OUT},
+    {"capacityProviderStrategy", false, LEFT_OUT},
+    {"platformVersion", false, LEFT_OUT},
+    {"platformFamily", false, LEFT_OUT},
+    {"taskDefinition", false, LEFT_OUT},
+    {"deploymentConfiguration", false, LEFT_OUT},
+    {"deployments", true, EMPTY_LIST},
+    {"roleArn", false, LEFT_OUT},
+    {"events", true, EMPTY_LIST},
+    {"createdAt", false, LEFT_OUT},
+    {"placementConstraints", false, EMPTY_LIST},
+    {"placementStrategy", false, EMPTY_LIST},
+    {"networkConfiguration", false, LEFT_OUT},
+    {"healthCheckGracePeriodSeconds", false, ZERO},
+    {"schedulingStrategy", false, LEFT_OUT},
+    {"deploymentController", false, LEFT_OUT},
+    {"createdBy", false, LEFT_OUT},
+    {"enableECSManagedTags", false, LEFT_OUT},
+    {"propagateTags", false, LEFT_OUT},
+    {"enableExecuteCommand", false, LEFT_OUT},
+    {"availabilityZoneRebalancing", false, LEFT_OUT},
+    {"resourceManagementType", false, LEFT_OUT},
+};
+
+/* {arn, requestedTaskCount, runningTaskCount, pendingTaskCount} of a deployment's revision. */
+static struct doc *revision_summary(struct arena *a, const struct doc *service, const struct doc *deployment)
+{
+    struct doc *s = doc_object(a);
+    struct service_x x;
+
+    service_x_get(deployment, &x);
+    doc_set(s, "arn", service_arn_of(a, service, "service-revision", x.revision));
+    doc_set(s, "requestedTaskCount", doc_int(a, int_at(deployment, "desiredCount")));
+    doc_set(s, "runningTaskCount", doc_int(a, int_at(deployment, "runningCount")));
+    doc_set(s, "pendingTaskCount", doc_int(a, int_at(deployment, "pendingCount")));
+    return s;
+}
+
+static void view_current(struct arena *a, struct doc *view, const struct doc *service)
+{
+    const struct doc *primary = service_primary(service);
+    struct doc *revisions = doc_array(a);
+    struct service_x x;
+
+    service_x_get(primary, &x);
+    if (x.service_deployment.n)
+        doc_set(view, "currentServiceDeployment",
+                service_arn_of(a, service, "service-deployment", x.service_deployment));
+    doc_foreach (service_deployments(service), d)
+        doc_append(revisions, revision_summary(a, service, d));
+    doc_set(view, "currentServiceRevisions", revisions);
+}
+
+struct doc *service_view(struct arena *a, const struct doc *service, bool with_tags)
+{
+    struct doc *v = doc_object(a);
+
+    for (size_t i = 0; i < ARRAY_LEN(view_members); i++) {
+        const char *name = view_members[i].name;
+        const struct doc *d = doc_get(doc_get(service, view_members[i].in_status ? "status" : "spec"), name);
+
+        if (d)
+            doc_set(v, name, doc_clone(a, d, true));
+        else if (view_members[i].absent != LEFT_OUT)
+            doc_set(v, name, view_members[i].absent == ZERO ? doc_int(a, 0) : doc_array(a));
+    }
+    doc_foreach (doc_get(v, "deployments"), d)
+        (void)doc_remove(d, "x");
+    view_current(a, v, service);
+    if (with_tags && doc_path(service, "spec.tags"))
+        doc_set(v, "tags", doc_clone(a, doc_path(service, "spec.tags"), true));
+    return v;
+}
+
+/* A UUID that follows from what it is for: the same write made twice has the same ids. */
+static struct doc *event_id(struct arena *a, const struct doc *service, int64_t number)
+{
+    struct str arn = doc_str(doc_path(service, "spec.serviceArn"));
+    uint64_t seed = (uint64_t)number ^ (uint64_t)doc_int_or(doc_path(service, "spec.createdAt"), 0) << 24;
+    uint64_t h = hash_bytes(arn.p, arn.n, seed), l = hash_bytes(arn.p, arn.n, ~seed);
+
+    return doc_printf(a, "%08x-%04x-4%03x-a%03x-%012llx", (unsigned)(h >> 32), (unsigned)(h >> 16 & 0xffff),
+                      (unsigned)(h & 0xfff), (unsigned)(l >> 48 & 0xfff),
+                      (unsigned long long)(l & UINT64_C(0xffffffffffff)));
+}
+
+void service_add_event(struct arena *a, struct doc *service, struct str message, int64_t now_s)
+{
+    struct doc *status = doc_need_object(a, service, "status"), *events = doc_need_array(a, status, "events");
+    struct doc *e = doc_object(a);
+    int64_t number = int_at(status, "eventsMade") + 1;
+    size_t i = 0;
+
+    doc_set(status, "eventsMade", doc_int(a, number));
+    doc_set(e, "id", event_id(a, service, number));
+    doc_set(e, "createdAt", doc_int(a, now_s));
+    set_str(a, e, "message", message);
+    doc_insert_before(events, doc_at(events, 0), e);
+    doc_foreach (events, it)
+        if (i++ >= SERVICE_EVENTS_MAX)
+            doc_unlink(events, it);
+}
+
+void service_set_desired(struct arena *a, struct doc *service, int64_t desired, int64_t now_s)
+{
+    struct doc *primary = service_primary(service);
+
+    doc_set_path(a, service, "spec.desiredCount", doc_int(a, desired));
+    if (primary && set_int(a, primary, "desiredCount", desired))
+        doc_set(primary, "updatedAt", doc_int(a, now_s));
+}
+
+void service_drain(struct arena *a, struct doc *service, int64_t now_s)
+{
+    doc_set_path(a, service, "status.status", doc_string(a, STR("DRAINING")));
+    service_set_desired(a, service, 0, now_s);
+    doc_foreach (service_deployments(service), d) {
+        if (set_int(a, d, "desiredCount", 0))
+            doc_set(d, "updatedAt", doc_int(a, now_s));
+        if (str_is(doc_str(doc_get(d, "rolloutState")), "IN_PROGRESS"))
+            service_set_rollout(a, service, d, "FAILED", STR("The service was deleted."), now_s);
+    }
+}
+
+void service_end(struct arena *a, struct doc *service, int64_t now_s)
+{
+    struct doc *status = doc_need_object(a, service, "status");
+
+    set_str(a, status, "status", STR("INACTIVE"));
+    doc_set(status, "inactiveAt", doc_int(a, now_s));
+    doc_set(status, "runningCount", doc_int(a, 0));
+    doc_set(status, "pendingCount", doc_int(a, 0));
+    doc_set(status, "deployments", doc_array(a));
+}
+
+/* --- its deployments --- */
+
+struct doc *service_deployment_of(const struct doc *service, struct str id)
+{
+    doc_foreach (service_deployments(service), d)
+        if (str_eq(doc_str(doc_get(d, "id")), id))
+            return d;
+    return NULL;
+}
+
+void service_x_get(const struct doc *deployment, struct service_x *ret)
+{
+    const struct doc *x = doc_get(deployment, "x");
+
+    *ret = (struct service_x){
+        .revision = doc_str(doc_get(x, "revision")),
+        .service_deployment = doc_str(doc_get(x, "serviceDeployment")),
+        .started = int_at(x, "started"),
+        .failures_in_row = int_at(x, "failuresInRow"),
+        .last_failure_s = int_at(x, "lastFailureAt"),
+        .is_rollback = doc_true(doc_get(x, "isRollback")),
+        .stopped = doc_true(doc_get(x, "stopped")),
+    };
+}
+
+void service_x_set(struct arena *a, struct doc *deployment, const struct service_x *x)
+{
+    struct doc *d = doc_need_object(a, deployment, "x");
+
+    set_str(a, d, "revision", x->revision);
+    set_str(a, d, "serviceDeployment", x->service_deployment);
+    (void)set_int(a, d, "started", x->started);
+    (void)set_int(a, d, "failuresInRow", x->failures_in_row);
+    (void)set_int(a, d, "lastFailureAt", x->last_failure_s);
+    doc_set(d, "isRollback", doc_bool(a, x->is_rollback));
+    doc_set(d, "stopped", doc_bool(a, x->stopped));
+}
+
+struct doc *service_x_counted(struct arena *a, struct doc *deployment)
+{
+    return doc_need_array(a, doc_need_object(a, deployment, "x"), "counted");
+}
+
+bool service_set_counts(struct arena *a, struct doc *deployment, const struct service_counts *n, int64_t now_s)
+{
+    bool changed = set_int(a, deployment, "desiredCount", n->desired);
+
+    changed |= set_int(a, deployment, "pendingCount", n->pending);
+    changed |= set_int(a, deployment, "runningCount", n->running);
+    changed |= set_int(a, deployment, "failedTasks", n->failed);
+    if (changed)
+        doc_set(deployment, "updatedAt", doc_int(a, now_s));
+    return changed;
+}
+
+void service_set_rollout(struct arena *a, struct doc *service, struct doc *deployment, const char *state,
+                         struct str reason, int64_t now_s)
+{
+    struct service_x x;
+
+    set_str(a, deployment, "rolloutState", str_of(state));
+    set_str(a, deployment, "rolloutStateReason", reason);
+    doc_set(deployment, "updatedAt", doc_int(a, now_s));
+    service_x_get(deployment, &x);
+    if (str_is(str_of(state), "COMPLETED") && deployment == service_primary(service))
+        doc_set_path(a, service, "status.lastCompletedRevision", doc_string_copy(a, x.revision));
+}
+
+void service_retire(struct doc *service, struct str id)
+{
+    struct doc *d = service_deployment_of(service, id);
+
+    if (d)
+        doc_unlink(service_deployments(service), d);
+}
+
+/* Those that are not needed: never started a task. */
+static void drop_unstarted(struct doc *deployments)
+{
+    struct service_x x;
+
+    doc_foreach (deployments, d) {
+        service_x_get(d, &x);
+        if (!x.started)
+            doc_unlink(deployments, d);
+    }
+}
+
+static struct doc *new_deployment(struct arena *a, const struct doc *service, const struct doc *revision, struct str id,
+                                  int64_t now_s)
+{
+    struct doc *d = doc_object(a);
+
+    set_str(a, d, "id", id);
+    set_str(a, d, "status", STR("PRIMARY"));
+    doc_set(d, "desiredCount", doc_int(a, service_desired(service)));
+    doc_set(d, "pendingCount", doc_int(a, 0));
+    doc_set(d, "runningCount", doc_int(a, 0));
+    doc_set(d, "failedTasks", doc_int(a, 0));
+    doc_set(d, "createdAt", doc_int(a, now_s));
+    doc_set(d, "updatedAt", doc_int(a, now_s));
+    for (size_t i = 0; i < ARRAY_LEN(deployment_members); i++)
+        copy_member(a, d, revision, deployment_members[i]);
+    set_str(a, d, "rolloutState", STR("IN_PROGRESS"));
+    doc_set(d, "rolloutStateReason", doc_printf(a, "ECS deployment " STR_FMT " in progress.", STR_ARG(id)));
+    return d;
+}
+
+static bool put_in_front(struct arena *a, struct doc *service, const struct doc *revision, struct str id,
+                         const struct service_x *x, int64_t now_s)
+{
+    struct doc *status = doc_need_object(a, service, "status"), *all = doc_need_array(a, status, "deployments");
+    struct doc *former = doc_at(all, 0), *d = new_deployment(a, service, revision, id, now_s);
+
+    service_x_set(a, d, x);
+    if (former) {
+        set_str(a, former, "status", STR("ACTIVE"));
+        doc_set(former, "updatedAt", doc_int(a, now_s));
+    }
+    if (!x->is_rollback) /* what is rolled back still has to be reported */
+        drop_unstarted(all);
+    if (doc_count(all) >= SERVICE_DEPLOYMENTS_MAX)
+        return false;
+    doc_insert_before(all, doc_at(all, 0), d);
+    doc_set(status, "steady", doc_bool(a, false));
+    doc_set(status, "blocked", doc_bool(a, false));
+    return true;
+}
+
+bool service_deploy(struct arena *a, struct doc *service, const struct doc *revision, const struct service_ids *ids,
+                    int64_t now_s)
+{
+    struct service_x x = {.revision = str_of(ids->revision), .service_deployment = str_of(ids->service_deployment)};
+
+    return put_in_front(a, service, revision, str_of(ids->deployment), &x, now_s);
+}
+
+bool service_roll_back(struct arena *a, struct doc *service, const struct doc *revision, const struct service_ids *ids,
+                       int64_t now_s)
+{
+    struct doc *spec = doc_need_object(a, service, "spec");
+    const struct doc *from = doc_get(revision, "spec");
+    struct service_x failed, x = {.revision = doc_str(doc_path(revision, "metadata.name")), .is_rollback = true};
+
+    service_x_get(service_primary(service), &failed);
+    x.service_deployment = failed.service_deployment;
+    bool latest = str_is(doc_str(doc_get(spec, "platformVersion")), "LATEST");
+    for (size_t i = 0; i < ARRAY_LEN(revision_members); i++) {
+        (void)doc_remove(spec, revision_members[i]);
+        copy_member(a, spec, from, revision_members[i]);
+    }
+    if (latest && doc_get(spec, "platformVersion"))
+        set_str(a, spec, "platformVersion", STR("LATEST"));
+    return put_in_front(a, service, from, str_of(ids->deployment), &x, now_s);
+}
+
+struct str service_rollback_revision(const struct doc *service)
+{
+    struct str last = doc_str(doc_path(service, "status.lastCompletedRevision"));
+    struct service_x x;
+
+    service_x_get(service_primary(service), &x);
+    return str_eq(last, x.revision) ? STR("") : last;
+}
+
+/* --- what is kept beside a service --- */
+
+static struct doc *beside_new(struct arena *a, const struct doc *service, struct str name)
+{
+    struct doc *o = doc_object(a), *metadata = doc_need_object(a, o, "metadata");
+    struct doc *spec = doc_need_object(a, o, "spec");
+
+    set_str(a, metadata, "name", name);
+    copy_member(a, metadata, doc_get(service, "metadata"), "namespace");
+    copy_member(a, spec, doc_get(service, "spec"), "serviceName");
+    return o;
+}
+
+static struct doc *images_of(struct arena *a, const struct doc *definition)
+{
+    struct doc *list = doc_array(a);
+
+    doc_foreach (doc_get(definition, "containerDefinitions"), c) {
+        struct doc *i = doc_object(a);
+        set_str(a, i, "containerName", doc_str(doc_get(c, "name")));
+        set_str(a, i, "image", doc_str(doc_get(c, "image")));
+        doc_append(list, i);
+    }
+    return list;
+}
+
+struct doc *service_revision_new(struct arena *a, const struct doc *service, const struct doc *definition,
+                                 const char *id, int64_t now_s)
+{
+    struct doc *o = beside_new(a, service, str_of(id)), *r = doc_get(o, "spec");
+    const struct doc *spec = doc_get(service, "spec");
+
+    doc_set(r, "serviceRevisionArn", service_arn_of(a, service, "service-revision", str_of(id)));
+    copy_member(a, r, spec, "serviceArn");
+    copy_member(a, r, spec, "clusterArn");
+    for (size_t i = 0; i < ARRAY_LEN(revision_members); i++)
+        copy_member(a, r, spec, revision_members[i]);
+    /* A service follows LATEST, what it has deployed keeps its version. */
+    if (str_is(doc_str(doc_get(r, "platformVersion")), "LATEST"))
+        set_str(a, r, "platformVersion", STR("1.4.0"));
+    doc_set(r, "containerImages", images_of(a, definition));
+    doc_set(r, "guardDutyEnabled", doc_bool(a, false));
+    doc_set(r, "createdAt", doc_int(a, now_s));
+    return o;
+}
+
+struct doc *service_deployment_new(struct arena *a, const struct doc *service, const struct doc *deployment,
+                                   const struct doc *source)
+{
+    struct service_x x;
+    struct doc *o, *spec, *status, *sources = doc_array(a);
+
+    service_x_get(deployment, &x);
+    o = beside_new(a, service, x.service_deployment);
+    spec = doc_get(o, "spec");
+    copy_member(a, spec, doc_get(service, "spec"), "clusterName");
+    set_str(a, spec, "deployment", doc_str(doc_get(deployment, "id")));
+    status = doc_need_object(a, o, "status");
+    doc_set(status, "serviceDeploymentArn", service_arn_of(a, service, "service-deployment", x.service_deployment));
+    copy_member(a, status, doc_get(service, "spec"), "serviceArn");
+    copy_member(a, status, doc_get(service, "spec"), "clusterArn");
+    copy_member(a, status, deployment, "createdAt");
+    copy_member(a, status, deployment, "updatedAt");
+    if (source)
+        doc_append(sources, revision_summary(a, service, source));
+    doc_set(status, "sourceServiceRevisions", sources);
+    doc_set(status, "targetServiceRevision", revision_summary(a, service, deployment));
+    set_str(a, status, "status", STR("PENDING"));
+    copy_member(a, status, doc_get(service, "spec"), "deploymentConfiguration");
+    return o;
+}
+
+bool service_deployment_ended(const struct doc *service_deployment)
+{
+    static const char *const ended[] = {"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"};
+    struct str status = doc_str(doc_path(service_deployment, "status.status"));
+
+    for (size_t i = 0; i < ARRAY_LEN(ended); i++)
+        if (str_is(status, ended[i]))
+            return true;
+    return false;
+}
+
+/* The deployment of a service deployment that is (not) its rollback. */
+static const struct doc *part_of(const struct doc *service, struct str service_deployment, bool rollback)
+{
+    struct service_x x;
+
+    doc_foreach (service_deployments(service), d) {
+        service_x_get(d, &x);
+        if (str_eq(x.service_deployment, service_deployment) && x.is_rollback == rollback)
+            return d;
+    }
+    return NULL;
+}
+
+struct outcome {
+    const char *status, *reason;
+};
+
+static struct outcome outcome_of(const struct doc *service, const struct doc *target, const struct doc *rollback)
+{
+    const struct doc *d = rollback ? rollback : target;
+    struct str rollout = doc_str(doc_get(d, "rolloutState"));
+    struct service_x x;
+
+    service_x_get(target, &x);
+    const char *back = x.stopped ? STATUS_REASON_ASKED : STATUS_REASON_BREAKER;
+    if (str_is(rollout, "COMPLETED"))
+        return (struct outcome){rollback ? "ROLLBACK_SUCCESSFUL" : "SUCCESSFUL", rollback ? back : NULL};
+    if (!str_is(service_status(service), "ACTIVE"))
+        return (struct outcome){"STOPPED", STATUS_REASON_DELETED};
+    if (str_is(rollout, "FAILED") && rollback)
+        return (struct outcome){"ROLLBACK_FAILED", back};
+    if (str_is(rollout, "FAILED"))
+        return (struct outcome){"STOPPED", x.stopped ? STATUS_REASON_STOPPED : STATUS_REASON_FAILED};
+    if (!d || d != service_primary(service))
+        return (struct outcome){"STOPPED", STATUS_REASON_REPLACED};
+    return (struct outcome){rollback ? "ROLLBACK_IN_PROGRESS" : "IN_PROGRESS", rollback ? back : NULL};
+}
+
+static void follow_breaker(struct arena *a, struct doc *status, const struct doc *service, const struct doc *target,
+                           bool failed)
+{
+    struct doc *b = doc_need_object(a, status, "deploymentCircuitBreaker");
+    struct service_limits limits = service_limits(service);
+    struct str now = doc_str(doc_get(status, "status"));
+    const char *is = !limits.breaker                                        ? "DISABLED"
+                     : failed                                               ? "TRIGGERED"
+                     : str_is(now, "IN_PROGRESS") || str_is(now, "PENDING") ? "MONITORING"
+                                                                            : "MONITORING_COMPLETE";
+
+    set_str(a, b, "status", str_of(is));
+    if (target || !doc_get(b, "failureCount"))
+        doc_set(b, "failureCount", doc_int(a, int_at(target, "failedTasks")));
+    doc_set(b, "threshold", doc_int(a, limits.breaker ? service_breaker_threshold(service_desired(service)) : 0));
+}
+
+static void follow_rollback(struct arena *a, struct doc *status, const struct doc *service, const struct doc *rollback,
+                            const char *reason)
+{
+    struct doc *r = doc_need_object(a, status, "rollback");
+    struct service_x x;
+
+    service_x_get(rollback, &x);
+    set_str(a, r, "reason", str_of(reason));
+    copy_member(a, r, rollback, "createdAt");
+    doc_set(r, "startedAt", doc_remove(r, "createdAt"));
+    doc_set(r, "serviceRevisionArn", service_arn_of(a, service, "service-revision", x.revision));
+}
+
+static void follow_counts(struct arena *a, struct doc *status, const struct doc *service, const struct doc *target)
+{
+    struct doc *sources = doc_array(a);
+
+    if (target)
+        doc_set(status, "targetServiceRevision", revision_summary(a, service, target));
+    doc_foreach (doc_get(status, "sourceServiceRevisions"), old) {
+        struct doc *s = doc_clone(a, old, true);
+        doc_foreach (service_deployments(service), d)
+            if (d != target &&
+                str_eq(doc_str(doc_get(revision_summary(a, service, d), "arn")), doc_str(doc_get(old, "arn"))))
+                s = revision_summary(a, service, d);
+        doc_append(sources, s);
+    }
+    doc_set(status, "sourceServiceRevisions", sources);
+}
+
+bool service_deployment_follow(struct arena *a, struct doc *sd, const struct doc *service, int64_t now_s)
+{
+    struct str name = doc_str(doc_path(sd, "metadata.name"));
+    const struct doc *target = part_of(service, name, false), *rollback = part_of(service, name, true);
+    struct doc *status = doc_need_object(a, sd, "status"), *before = doc_clone(a, status, true);
+
+    if (service_deployment_ended(sd))
+        return false;
+    struct outcome now = outcome_of(service, target, rollback);
+    struct service_x x;
+    service_x_get(target, &x);
+    set_str(a, status, "status", str_of(now.status));
+    if (now.reason)
+        set_str(a, status, "statusReason", str_of(now.reason));
+    follow_counts(a, status, service, target);
+    follow_breaker(a, status, service, target,
+                   (rollback && !x.stopped) || str_is(str_of(now.reason), STATUS_REASON_FAILED));
+    if (rollback)
+        follow_rollback(a, status, service, rollback, now.reason ? now.reason : STATUS_REASON_BREAKER);
+    if (!doc_get(status, "startedAt"))
+        doc_set(status, "startedAt", doc_int(a, now_s));
+    if (service_deployment_ended(sd))
+        doc_set(status, str_is(str_of(now.status), "STOPPED") ? "stoppedAt" : "finishedAt", doc_int(a, now_s));
+    if (doc_equal(before, status))
+        return false;
+    doc_set(status, "updatedAt", doc_int(a, now_s));
+    return true;
+}
