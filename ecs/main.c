@@ -3,6 +3,7 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "client/stop.h"
+#include "ecs/controllers/instances.h"
 #include "ecs/controllers/leading.h"
 #include "ecs/controllers/tasks.h"
 #include "ecs/ops/ops.h"
@@ -69,8 +70,9 @@ struct cluster {
     struct kube_client *client;
     struct informer_factory *informers;
     struct ecs_store *store;
+    struct instance_controller *instances;
     struct task_controller *tasks;
-    struct controller *controllers[1];
+    struct controller *controllers[2];
 };
 
 static int check_arguments(struct err *err)
@@ -103,7 +105,9 @@ static int connect_cluster(struct cluster *c, struct stop *stop, struct err *err
     c->informers = informer_factory_new(c->client, stop);
     c->store = ecs_store_new(c->client, stop);
     c->tasks = task_controller_new(c->store);
-    c->controllers[0] = task_controller_base(c->tasks);
+    c->instances = instance_controller_new(c->store, arg.region, arg.account_id);
+    c->controllers[0] = instance_controller_base(c->instances);
+    c->controllers[1] = task_controller_base(c->tasks);
     return 0;
 }
 
@@ -184,6 +188,7 @@ out:
     if (c.store)
         ecs_store_stop(c.store);
     task_controller_free(c.tasks);
+    instance_controller_free(c.instances);
     ecs_store_free(c.store);
     informer_factory_free(c.informers);
     kube_client_free(c.client);

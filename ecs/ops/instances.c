@@ -68,7 +68,7 @@ int ecs_instance_find(struct ecs_store *s, struct arena *a, const char *cluster,
     struct placement_instance *p;
     size_t n;
 
-    if (id.n != ECS_INSTANCE_ID_LEN)
+    if (id.n != INSTANCE_ID_LEN)
         return 1;
     if (!ecs_usage_instances(ecs_store_usage(s), a, str_of(ns), arena_str(a, id).p, &in, &p, &n))
         return full(err);
@@ -79,6 +79,74 @@ int ecs_instance_find(struct ecs_store *s, struct arena *a, const char *cluster,
         *ret_p = p[0];
     return 0;
 }
+
+/* --- making them --- */
+
+struct renewal {
+    const struct instance_origin *from;
+};
+
+static int renew(void *ctx, struct arena *a, struct doc *o, struct err *err)
+{
+    const struct renewal *r = ctx;
+
+    return instance_renew(a, o, r->from);
+}
+
+static int make(struct ecs_store *s, struct arena *a, const char *ns, const char *id,
+                const struct instance_origin *from, bool *ret_made, struct err *err)
+{
+    struct doc *o = ecs_object_new(a, ns, id);
+
+    instance_make(a, o, from);
+    if (ecs_store_create(s, a, ECS_CONTAINER_INSTANCE, o, NULL, err) == 0) {
+        if (ret_made)
+            *ret_made = true;
+        return 0;
+    }
+    if (err->code != ERR_ALREADY_EXISTS)
+        return -1;
+    err_clear(err); /* another gateway was faster */
+    return 0;
+}
+
+int ecs_instance_ensure(struct ecs_store *s, struct arena *a, const char *ns, const struct instance_origin *from,
+                        bool *ret_made, struct err *err)
+{
+    const char *id = instance_id(a, from->cluster, doc_str(doc_path(from->node, "metadata.uid")));
+    struct renewal r = {from};
+    struct ecs_instance *in;
+    struct placement_instance *p;
+    size_t n;
+
+    if (ret_made)
+        *ret_made = false;
+    if (!ecs_usage_instances(ecs_store_usage(s), a, str_of(ns), id, &in, &p, &n))
+        return full(err);
+    if (n == 0)
+        return instance_belongs(from->node, from->cluster) ? make(s, a, ns, id, from, ret_made, err) : 0;
+    return ecs_store_modify(s, a, ECS_CONTAINER_INSTANCE, ns, id, renew, &r, NULL, err);
+}
+
+int ecs_instances_begin(struct ecs_store *s, struct arena *a, const char *ns, const struct instance_origin *from,
+                        size_t max, struct err *err)
+{
+    struct instance_origin one = *from;
+    struct doc *nodes;
+
+    if (ecs_store_list(s, a, ECS_NODE, NULL, &nodes, err) < 0)
+        return -1;
+    doc_foreach (nodes, node) {
+        one.node = node;
+        if (max-- == 0)
+            break;
+        if (ecs_instance_ensure(s, a, ns, &one, NULL, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* --- counting --- */
 
 int64_t ecs_instances_count(struct ecs_store *s, const char *ns)
 {

@@ -16,10 +16,9 @@
 #ifndef ECS_OPS_INSTANCES_H
 #define ECS_OPS_INSTANCES_H
 
+#include "ecs/map/instance.h"
 #include "ecs/store/store.h"
 #include "ecs/store/usage.h" /* struct ecs_instance, ecs_task_counts */
-
-#define ECS_INSTANCE_ID_LEN 32 /* hexadecimal digits */
 
 /* The ACTIVE and DRAINING instances of the cluster in the order of their ids, and the same for placement (same order;
  * `active` there is false when it is DRAINING or cordoned: no new task goes there). n may be 0. All in the arena. */
@@ -34,6 +33,15 @@ size_t ecs_instances_of_provider(struct ecs_instance *v, struct placement_instan
  * NULL. */
 int ecs_instance_find(struct ecs_store *s, struct arena *a, const char *cluster, const char *ns, struct str id_or_arn,
                       struct ecs_instance *ret, struct placement_instance *ret_p, struct err *err) MUST_CHECK;
+
+/* Makes the object of the cluster's instance on that node, or brings it up to date; nothing when the node belongs to
+ * others and there is none. from->node is the node, never NULL. *ret_made (may be NULL): it is new. */
+int ecs_instance_ensure(struct ecs_store *s, struct arena *a, const char *ns, const struct instance_origin *from,
+                        bool *ret_made, struct err *err) MUST_CHECK;
+/* The same on up to max nodes: a cluster that has just been made can run tasks at once. The controller does the rest.
+ */
+int ecs_instances_begin(struct ecs_store *s, struct arena *a, const char *ns, const struct instance_origin *from,
+                        size_t max, struct err *err) MUST_CHECK;
 
 /* registeredContainerInstancesCount of a cluster: ACTIVE and DRAINING ones. */
 int64_t ecs_instances_count(struct ecs_store *s, const char *ns);
