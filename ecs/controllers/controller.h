@@ -1,6 +1,6 @@
 /*
- * controller.h - what a controller of the gateway hangs on: a queue of keys and the workers on it, which start when this
- * gateway leads and stop when it does not any more, any number of times.
+ * controller.h - what a controller of the gateway hangs on: a queue of keys and the workers on it, which start when
+ * this gateway leads and stop when it does not any more, any number of times.
  *
  * Keys are "NAMESPACE/NAME" (namespace empty for objects of the whole API server). Between a stop and the next start
  * nothing is kept: keys that are added are dropped, and a start begins with `seed`, which adds all that there is.

@@ -2,8 +2,8 @@
  * tasks.h - the controller that lives tasks: makes the pod of an ECSTask, follows it into the task's status, deletes it
  * when the task has to stop, and removes the task an hour after it stopped (the pod goes with it: the task owns it).
  *
- * Even two gateways that both believe to lead do no harm: a pod bears the task's id as its name, so it cannot be made twice, and a status
- * is written against the version it was computed from.
+ * Even two gateways that both believe to lead do no harm: a pod bears the task's id as its name, so it cannot be made
+ * twice, and a status is written against the version it was computed from.
  */
 #ifndef ECS_CONTROLLERS_TASKS_H
 #define ECS_CONTROLLERS_TASKS_H

@@ -13,8 +13,8 @@
 #include "client/stop.h"
 
 struct leader_options {
-    const char *ns, *name;     /* of the Lease: "kube-system", "kube-controller-manager" */
-    const char *identity;      /* NULL = hostname_uuid */
+    const char *ns, *name; /* of the Lease: "kube-system", "kube-controller-manager" */
+    const char *identity;  /* NULL = hostname_uuid */
     /* With identity NULL, instead of the host's name: what no two running candidates share, such as host, address and
      * port that it listens on by now. A holder of the same place is a former life of this candidate: not waited for. */
     const char *place;
