@@ -17,11 +17,11 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define SERVICE_HEALTHY_AFTER_S 40  /* RUNNING for so long, when there is no health check */
-#define SERVICE_BATCH_MAX 20        /* tasks that one plan starts, and that it stops: the next plan goes on */
-#define SERVICE_ACTIONS_MAX 128     /* of one plan; the next plan goes on */
-#define SERVICE_BACKOFF_MAX_S 1620  /* 27 min */
-#define SERVICE_SAY_AGAIN_S 21600   /* an event whose cause stays is said again after 6 hours */
+#define SERVICE_HEALTHY_AFTER_S 40 /* RUNNING for so long, when there is no health check */
+#define SERVICE_BATCH_MAX 20       /* tasks that one plan starts, and that it stops: the next plan goes on */
+#define SERVICE_ACTIONS_MAX 128    /* of one plan; the next plan goes on */
+#define SERVICE_BACKOFF_MAX_S 1620 /* 27 min */
+#define SERVICE_SAY_AGAIN_S 21600  /* an event whose cause stays is said again after 6 hours */
 
 enum service_task_state { TASK_STARTING, TASK_RUNNING, TASK_HEALTHY, TASK_STOPPING };
 struct service_task { /* stopped tasks are not among them */
@@ -31,7 +31,7 @@ struct service_task { /* stopped tasks are not among them */
     bool unhealthy;            /* its health checks fail; never with TASK_HEALTHY */
     bool leaving;              /* its instance is draining or gone */
     int64_t protected_until_s; /* not scaled in before, nor replaced by a deployment */
-    int64_t healthy_at_s;      /* TASK_RUNNING: when it will count as healthy; 0: when its checks say so */
+    int64_t due_s;             /* when it will count as healthy, or as unhealthy, by itself; 0: a change tells */
     int64_t created_s;
 };
 
@@ -103,11 +103,11 @@ int64_t service_breaker_threshold(int64_t desired); /* half of it, from 3 to 200
 #define SERVICE_RAN_S 10 /* a task that ran for so long has started */
 
 enum service_health { HEALTH_NO_CHECK, HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
-struct service_evidence { /* what one task, stopped or not, tells of its deployment */
+struct service_evidence {                    /* what one task, stopped or not, tells of its deployment */
     int64_t created_s, started_s, stopped_s; /* started_s: RUNNING; 0 = not yet */
     enum service_health health;              /* now, or when it stopped */
-    bool asked;   /* it stopped because the scheduler, a user or its host's end wanted it */
-    bool counted; /* as a failure, before */
+    bool asked;                              /* it stopped because the scheduler, a user or its host's end wanted it */
+    bool counted;                            /* as a failure, before */
 };
 struct service_failures { /* of a deployment; persisted */
     int64_t failed_tasks, failures_in_row, last_failure_s;

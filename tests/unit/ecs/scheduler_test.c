@@ -74,7 +74,7 @@ static const struct {
     {"HHH", 3, 100, 200, 3, 3, ROLLOUT_IN_PROGRESS, "F E B "},
     {"HHH", 3, 100, 200, 2, 2, ROLLOUT_IN_PROGRESS, "+3 "},
     {"HHHs", 3, 100, 200, 3, 3, ROLLOUT_FAILED, ""},
-    {"HHH", 3, 100, 200, 0, 3, ROLLOUT_COMPLETED, ""}, /* waits */
+    {"HHH", 3, 100, 200, 0, 3, ROLLOUT_COMPLETED, "E "}, /* waits, and says so */
 };
 
 static struct service_deployment deployments[2];
@@ -228,11 +228,21 @@ static void failures_in_a_row_wait_longer(void **state)
     struct err err = ERR_INIT;
     static const int64_t waits[][2] = {{3, 10}, {4, 20}, {5, 40}, {50, 1620}};
 
+    s.n_deployments = 1;
     for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
         deployments[0].failures_in_row = waits[i][0];
+        s.said.throttled_s = 0;
         assert_int_equal(service_plan(a, &s, &plan, &err), 0);
         assert_int_equal(plan.again_s, 995 + waits[i][1]);
+        assert_string_equal(write_plan(a, &plan), "E ");
+        assert_non_null(strstr(plan.v[0].text, "(service web) is unable to consistently start tasks successfully. "));
+        s.said = plan.said;
+        assert_int_equal(service_plan(a, &s, &plan, &err), 0);
+        assert_int_equal(plan.n, 0);
     }
+    s.now_s = 995 + 1620;
+    assert_int_equal(service_plan(a, &s, &plan, &err), 0);
+    assert_string_equal(write_plan(a, &plan), "+3 ");
 }
 
 int main(void)
