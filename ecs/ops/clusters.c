@@ -1,32 +1,15 @@
 #include "base/clock.h"
 #include "base/limits.h"
+#include "ecs/map/capacity.h"
+#include "ecs/map/fault.h"
+#include "ecs/ops/instances.h"
 #include "ecs/ops/names.h"
 #include "ecs/ops/ops.h"
+#include "ecs/store/census.h"
 
 #define NAMESPACE_TRIES 100 /* of 200 ms: a namespace of a deleted cluster may still be ending */
 
 /* --- as the API shows a cluster --- */
-
-struct counts {
-    int64_t running, pending;
-};
-
-static int count_tasks(struct aws_call *c, const char *ns, struct counts *ret, struct err *err)
-{
-    struct doc *tasks;
-
-    *ret = (struct counts){0};
-    if (!*ns || ecs_store_count(store_of(c), ECS_TASK, ns) == 0)
-        return 0;
-    if (ecs_store_list(store_of(c), c->arena, ECS_TASK, ns, &tasks, err) < 0)
-        return -1;
-    doc_foreach (tasks, t) {
-        struct str s = doc_str(doc_path(t, "status.lastStatus"));
-        ret->running += str_is(s, "RUNNING");
-        ret->pending += str_is(s, "PENDING") || str_is(s, "PROVISIONING") || str_is(s, "ACTIVATING");
-    }
-    return 0;
-}
 
 static void copy_members(struct arena *a, struct doc *to, const struct doc *from, const char *const *members)
 {
@@ -35,77 +18,147 @@ static void copy_members(struct arena *a, struct doc *to, const struct doc *from
             doc_set(to, *members, doc_clone(a, doc_get(from, *members), true));
 }
 
-/* include NULL: everything. */
-static int shown(struct aws_call *c, const struct doc *o, const struct doc *include, bool all, struct doc **ret,
-                 struct err *err)
+static void put_statistic(struct arena *a, struct doc *list, const char *before, const char *type, const char *behind,
+                          int64_t value)
+{
+    struct doc *s = doc_object(a);
+
+    doc_set(s, "name", doc_printf(a, "%s%s%s", before, type, behind));
+    doc_set(s, "value", doc_printf(a, "%lld", (long long)value));
+    doc_append(list, s);
+}
+
+static struct doc *statistics(struct arena *a, const struct ecs_task_counts *tasks,
+                              const struct ecs_service_counts *services)
+{
+    static const char *const types[ECS_LAUNCHES] = {"EC2", "Fargate", "External"};
+    struct doc *list = doc_array(a);
+
+    for (int i = 0; i < ECS_LAUNCHES; i++)
+        put_statistic(a, list, "running", types[i], "TasksCount", tasks->of[i].running);
+    for (int i = 0; i < ECS_LAUNCHES; i++)
+        put_statistic(a, list, "pending", types[i], "TasksCount", tasks->of[i].pending);
+    for (int i = 0; i < ECS_LAUNCHES; i++)
+        put_statistic(a, list, "active", types[i], "ServiceCount", services->of[i].active);
+    for (int i = 0; i < ECS_LAUNCHES; i++)
+        put_statistic(a, list, "draining", types[i], "ServiceCount", services->of[i].draining);
+    return list;
+}
+
+/* Counts come from what the store keeps with its copies: nothing is read for them. */
+static void put_counts(struct aws_call *c, struct doc *d, const struct doc *o, bool with_statistics)
+{
+    const char *ns = arena_str(c->arena, doc_str(doc_path(o, "status.namespace"))).p;
+    struct ecs_store *store = store_of(c);
+    struct ecs_task_counts tasks = {0};
+    struct ecs_service_counts services = {0};
+    int64_t instances = 0;
+
+    if (*ns && str_is(doc_str(doc_path(o, "status.status")), "ACTIVE")) {
+        tasks = ecs_count_tasks(store, ns);
+        services = ecs_census_services(ecs_store_census(store), str_of(ns));
+        instances = ecs_instances_count(store, ns);
+    }
+    doc_set(d, "registeredContainerInstancesCount", doc_int(c->arena, instances));
+    doc_set(d, "runningTasksCount", doc_int(c->arena, tasks.running));
+    doc_set(d, "pendingTasksCount", doc_int(c->arena, tasks.pending));
+    doc_set(d, "activeServicesCount", doc_int(c->arena, services.active));
+    doc_set(d, "statistics", with_statistics ? statistics(c->arena, &tasks, &services) : doc_array(c->arena));
+}
+
+/* What a cluster's object holds besides, each shown when it is asked for. */
+static const struct {
+    const char *include, *member;
+    bool always_there; /* as an empty array, where the API has it */
+} parts[] = {
+    {"SETTINGS", "settings", true},
+    {"CONFIGURATIONS", "configuration", false},
+    {"TAGS", "tags", true},
+};
+
+/* Attachments would be scaling policies of Auto Scaling groups: there are none. */
+static void put_attachments(struct arena *a, struct doc *d, const struct doc *spec)
+{
+    doc_set(d, "attachments", doc_array(a));
+    if (doc_count(doc_get(spec, "capacityProviders")))
+        doc_set(d, "attachmentsStatus", doc_string(a, STR("UPDATE_COMPLETE")));
+}
+
+/* all: whatever include says. */
+static struct doc *shown(struct aws_call *c, const struct doc *o, const struct doc *include, bool all)
 {
     static const char *const plain[] = {"clusterName", "capacityProviders", "defaultCapacityProviderStrategy",
                                         "serviceConnectDefaults", NULL};
-    static const char *const settings[] = {"settings", NULL}, *const configuration[] = {"configuration", NULL},
-                             *const tags[] = {"tags", NULL};
     const struct doc *spec = doc_get(o, "spec");
     struct doc *d = doc_object(c->arena);
-    struct counts n;
 
-    if (count_tasks(c, arena_str(c->arena, doc_str(doc_path(o, "status.namespace"))).p, &n, err) < 0)
-        return -1;
     doc_set(d, "clusterArn", ecs_arn(c, "cluster/" STR_FMT, STR_ARG(doc_str(doc_get(spec, "clusterName")))));
     doc_set(d, "status", doc_string(c->arena, doc_str(doc_path(o, "status.status"))));
-    doc_set(d, "registeredContainerInstancesCount", doc_int(c->arena, 0));
-    doc_set(d, "runningTasksCount", doc_int(c->arena, n.running));
-    doc_set(d, "pendingTasksCount", doc_int(c->arena, n.pending));
-    doc_set(d, "activeServicesCount", doc_int(c->arena, 0));
-    doc_set(d, "statistics", doc_array(c->arena));
+    put_counts(c, d, o, ecs_list_has(include, "STATISTICS"));
     copy_members(c->arena, d, spec, plain);
-    doc_set(d, "settings", doc_array(c->arena));
-    doc_set(d, "tags", doc_array(c->arena));
-    if (all || ecs_list_has(include, "SETTINGS"))
-        copy_members(c->arena, d, spec, settings);
-    if (all || ecs_list_has(include, "CONFIGURATIONS"))
-        copy_members(c->arena, d, spec, configuration);
-    if (all || ecs_list_has(include, "TAGS"))
-        copy_members(c->arena, d, spec, tags);
-    *ret = d;
-    return 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        const struct doc *value = doc_get(spec, parts[i].member);
+        if (value && (all || ecs_list_has(include, parts[i].include)))
+            doc_set(d, parts[i].member, doc_clone(c->arena, value, true));
+        else if (parts[i].always_there)
+            doc_set(d, parts[i].member, doc_array(c->arena));
+    }
+    if (ecs_list_has(include, "ATTACHMENTS") || (all && doc_count(doc_get(spec, "capacityProviders"))))
+        put_attachments(c->arena, d, spec);
+    return d;
 }
 
-static int show(struct aws_call *c, const struct doc *o, struct err *err)
+static int show(struct aws_call *c, const struct doc *o)
 {
-    struct doc *d;
-
-    if (shown(c, o, NULL, true, &d, err) < 0)
-        return -1;
-    doc_set(c->output, "cluster", d);
+    doc_set(c->output, "cluster", shown(c, o, NULL, true));
     return 0;
 }
 
 /* --- creating --- */
 
-static struct doc *default_settings(struct arena *a)
+#define INSIGHTS "containerInsights"
+
+/* settings with those of the request set on top. */
+static void set_settings(struct arena *a, struct doc *settings, const struct doc *wanted)
+{
+    doc_foreach (wanted, want) {
+        struct doc *clone = doc_clone(a, want, true);
+        bool placed = false;
+        doc_foreach (settings, have)
+            if (str_eq(doc_str(doc_get(have, "name")), doc_str(doc_get(want, "name")))) {
+                doc_replace(settings, have, clone);
+                placed = true;
+                break;
+            }
+        if (!placed)
+            doc_append(settings, clone);
+    }
+}
+
+static struct doc *default_settings(struct arena *a, struct str insights)
 {
     struct doc *list = doc_array(a), *s = doc_object(a);
 
-    doc_set(s, "name", doc_string(a, STR("containerInsights")));
-    doc_set(s, "value", doc_string(a, STR("disabled")));
+    doc_set(s, "name", doc_string(a, STR(INSIGHTS)));
+    doc_set(s, "value", doc_string(a, insights));
     doc_append(list, s);
     return list;
 }
 
-static struct doc *new_cluster(struct arena *a, const struct doc *input, struct str name)
+/* insights: of the cluster when the input does not say. */
+static struct doc *new_cluster(struct arena *a, const struct doc *input, struct str name, struct str insights,
+                               struct doc *tags)
 {
-    static const char *const members[] = {"capacityProviders",
-                                          "defaultCapacityProviderStrategy",
-                                          "serviceConnectDefaults",
-                                          "settings",
-                                          "configuration",
-                                          "tags",
-                                          NULL};
+    static const char *const members[] = {"capacityProviders", "serviceConnectDefaults", "configuration", NULL};
     struct doc *o = ecs_object_new(a, NULL, ecs_object_label(a, "", name)), *spec = doc_need_object(a, o, "spec");
 
     doc_set(spec, "clusterName", doc_string(a, name));
     doc_set(spec, "capacityProviders", doc_array(a));
-    doc_set(spec, "defaultCapacityProviderStrategy", doc_array(a));
-    doc_set(spec, "settings", default_settings(a));
+    doc_set(spec, "defaultCapacityProviderStrategy",
+            capacity_filled(a, doc_get(input, "defaultCapacityProviderStrategy")));
+    doc_set(spec, "settings", default_settings(a, insights));
+    set_settings(a, doc_get(spec, "settings"), doc_get(input, "settings"));
+    doc_set(spec, "tags", tags);
     copy_members(a, spec, input, members);
     doc_set_path(a, o, "status.status", doc_string(a, STR("ACTIVE")));
     doc_set_path(a, o, "status.namespace", doc_string(a, str_of(ecs_object_label(a, "ecs-", name))));
@@ -153,10 +206,8 @@ static int revive(void *ctx, struct arena *a, struct doc *o, struct err *err)
     return 1;
 }
 
-static int make_cluster(struct ecs *e, struct arena *a, const struct doc *input, struct str name, struct doc **ret,
-                        struct err *err)
+static int make_cluster(struct ecs *e, struct arena *a, struct doc *fresh, struct doc **ret, struct err *err)
 {
-    struct doc *fresh = new_cluster(a, input, name);
     const char *object = ecs_object_name(fresh, a);
 
     if (need_namespace(e, arena_str(a, doc_str(doc_path(fresh, "status.namespace"))).p, err) < 0)
@@ -174,40 +225,47 @@ int ecs_bootstrap(struct ecs *e, struct err *err)
     _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
     struct doc *o;
 
-    return make_cluster(e, a, doc_object(a), STR("default"), &o, err);
+    return make_cluster(e, a, new_cluster(a, NULL, STR("default"), STR("disabled"), doc_array(a)), &o, err);
 }
 
-/* Only Fargate's providers are there without CreateCapacityProvider. */
-static int check_providers(struct aws_call *c)
+/* What all requests about clusters may bring. */
+static int check_settings(struct aws_call *c)
 {
-    doc_foreach (doc_get(c->input, "capacityProviders"), p)
-        if (!str_is(doc_str(p), "FARGATE") && !str_is(doc_str(p), "FARGATE_SPOT"))
-            return aws_error(c, "InvalidParameterException",
-                             "The specified capacity provider '" STR_FMT
-                             "' was not found. Specify a valid name and try again.",
-                             STR_ARG(doc_str(p)));
+    static const char *const values[] = {"enabled", "disabled", "enhanced"};
+
+    doc_foreach (doc_get(c->input, "settings"), s) {
+        struct str value = doc_str(doc_get(s, "value"));
+        bool known = false;
+        for (size_t i = 0; i < ARRAY_LEN(values); i++)
+            known = known || str_is(value, values[i]);
+        if (!str_is(doc_str(doc_get(s, "name")), INSIGHTS) || !known)
+            return aws_error(c, ECS_INVALID,
+                             "Invalid cluster setting. The values of containerInsights are enabled, disabled and "
+                             "enhanced.");
+    }
     return 0;
 }
 
 int ecs_create_cluster(struct aws_call *c, struct err *err)
 {
-    struct str name = in_str(c, "clusterName");
-    struct doc *o = NULL;
+    struct str name = in_str(c, "clusterName"), insights;
+    struct doc *o = NULL, *tags;
 
     name = name.n ? name : STR("default");
     if (!ecs_valid_name(name, 255))
-        return aws_error(c, "InvalidParameterException", "Invalid cluster name.");
-    if (check_providers(c) < 0)
+        return aws_error(c, ECS_INVALID, "Invalid cluster name.");
+    if (check_settings(c) < 0 || ecs_check_cluster_providers(c, err) < 0 || ecs_input_tags(c, &tags, err) < 0)
         return -1;
     if (ecs_store_get(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_label(c->arena, "", name), &o, err) == 0 &&
         str_is(doc_str(doc_path(o, "status.status")), "ACTIVE"))
-        return show(c, o, err); /* as it is: CreateCluster changes nothing of a cluster that exists */
+        return show(c, o); /* as it is: CreateCluster changes nothing of a cluster that exists */
     if (err->code != ERR_OK && err->code != ERR_NOT_FOUND)
         return -1;
     err_clear(err);
-    if (make_cluster(ecs_of(c), c->arena, c->input, name, &o, err) < 0)
+    if (ecs_setting_value(c, INSIGHTS, &insights, err) < 0 ||
+        make_cluster(ecs_of(c), c->arena, new_cluster(c->arena, c->input, name, insights, tags), &o, err) < 0)
         return -1;
-    return show(c, o, err);
+    return show(c, o);
 }
 
 /* --- reading --- */
@@ -215,7 +273,7 @@ int ecs_create_cluster(struct aws_call *c, struct err *err)
 static int describe_one(struct aws_call *c, struct str name_or_arn, struct doc *clusters, struct err *err)
 {
     struct str name = ecs_name_of(name_or_arn, "cluster");
-    struct doc *o, *d;
+    struct doc *o;
 
     int r = ecs_valid_name(name, 255)
                 ? ecs_store_get(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_label(c->arena, "", name), &o, err)
@@ -229,9 +287,7 @@ static int describe_one(struct aws_call *c, struct str name_or_arn, struct doc *
                         "MISSING");
         return 0;
     }
-    if (shown(c, o, doc_get(c->input, "include"), false, &d, err) < 0)
-        return -1;
-    doc_append(clusters, d);
+    doc_append(clusters, shown(c, o, doc_get(c->input, "include"), false));
     return 0;
 }
 
@@ -241,7 +297,7 @@ int ecs_describe_clusters(struct aws_call *c, struct err *err)
     struct doc *clusters = doc_array(c->arena);
 
     if (doc_count(names) > 100)
-        return aws_error(c, "InvalidParameterException", "Clusters can not be more than 100.");
+        return aws_error(c, ECS_INVALID, "Clusters can not be more than 100.");
     doc_set(c->output, "clusters", clusters);
     doc_need_array(c->arena, c->output, "failures");
     if (!doc_count(names))
@@ -268,81 +324,131 @@ int ecs_list_clusters(struct aws_call *c, struct err *err)
 
 static int deactivate(void *ctx, struct arena *a, struct doc *o, struct err *err)
 {
+    const struct aws_call *c = ctx;
+
+    if (str_is(doc_str(doc_path(o, "status.status")), "INACTIVE"))
+        return 0;
     doc_set_path(a, o, "status.status", doc_string(a, STR("INACTIVE")));
+    doc_set_path(a, o, "status.inactiveAt", doc_int(a, c->now_s));
     return 1;
 }
 
+/* What keeps a cluster from being deleted. */
+static int check_empty(struct aws_call *c, const struct ecs_cluster *cluster)
+{
+    struct ecs_service_counts services = ecs_census_services(ecs_store_census(store_of(c)), str_of(cluster->ns));
+
+    if (services.active + services.draining > 0)
+        return aws_error(c, "ClusterContainsServicesException",
+                         "The Cluster cannot be deleted while Services are active.");
+    if (ecs_count_tasks(store_of(c), cluster->ns).live > 0)
+        return aws_error(c, "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.");
+    if (ecs_instances_block_delete(store_of(c), cluster->ns))
+        return aws_error(c, "ClusterContainsContainerInstancesException",
+                         "The Cluster cannot be deleted while Container Instances are active or draining.");
+    return 0;
+}
+
+/* The object stays, INACTIVE, so that the cluster can be described; its namespace goes with all that is in it. */
 int ecs_delete_cluster(struct aws_call *c, struct err *err)
 {
     struct ecs_cluster cluster;
-    struct doc *tasks, *o;
+    struct doc *o;
 
-    if (ecs_find_cluster(c, in_str(c, "cluster"), &cluster, err) < 0)
+    if (ecs_find_cluster(c, in_str(c, "cluster"), &cluster, err) < 0 || check_empty(c, &cluster) < 0)
         return -1;
-    if (ecs_store_list(store_of(c), c->arena, ECS_TASK, cluster.ns, &tasks, err) < 0)
-        return -1;
-    doc_foreach (tasks, t)
-        if (!str_is(doc_str(doc_path(t, "status.lastStatus")), "STOPPED"))
-            return aws_error(c, "ClusterContainsTasksException",
-                             "The Cluster cannot be deleted while Tasks are active.");
     if (ecs_store_modify(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_name(cluster.object, c->arena),
-                         deactivate, NULL, &o, err) < 0)
+                         deactivate, c, &o, err) < 0)
         return -1;
     if (kube_delete(ecs_store_client(store_of(c)), &kube_namespaces, NULL, cluster.ns, NULL, err) < 0 &&
         err->code != ERR_NOT_FOUND)
         return -1;
     err_clear(err);
-    return show(c, o, err);
-}
-
-static int change_settings(void *ctx, struct arena *a, struct doc *o, struct err *err)
-{
-    const struct aws_call *c = ctx;
-    struct doc *settings = doc_need_array(a, doc_need_object(a, o, "spec"), "settings");
-
-    doc_foreach (doc_get(c->input, "settings"), want) {
-        struct doc *clone = doc_clone(a, want, true);
-        bool placed = false;
-        doc_foreach (settings, have)
-            if (str_eq(doc_str(doc_get(have, "name")), doc_str(doc_get(want, "name")))) {
-                doc_replace(settings, have, clone);
-                placed = true;
-                break;
-            }
-        if (!placed)
-            doc_append(settings, clone);
-    }
-    return 1;
+    return show(c, o);
 }
 
 static int change_cluster(void *ctx, struct arena *a, struct doc *o, struct err *err)
 {
     static const char *const members[] = {"configuration", "serviceConnectDefaults", NULL};
     const struct aws_call *c = ctx;
+    struct doc *spec = doc_need_object(a, o, "spec");
 
-    copy_members(a, doc_need_object(a, o, "spec"), c->input, members);
-    return doc_get(c->input, "settings") ? change_settings(ctx, a, o, err) : 1;
+    copy_members(a, spec, c->input, members);
+    set_settings(a, doc_need_array(a, spec, "settings"), doc_get(c->input, "settings"));
+    return 1;
 }
 
-static int update(struct aws_call *c, ecs_store_change *change, struct err *err)
+static int change_settings(void *ctx, struct arena *a, struct doc *o, struct err *err)
 {
-    struct ecs_cluster cluster;
+    const struct aws_call *c = ctx;
+
+    set_settings(a, doc_need_array(a, doc_need_object(a, o, "spec"), "settings"), doc_get(c->input, "settings"));
+    return 1;
+}
+
+static int change_providers(void *ctx, struct arena *a, struct doc *o, struct err *err)
+{
+    const struct aws_call *c = ctx;
+    struct doc *spec = doc_need_object(a, o, "spec");
+
+    doc_set(spec, "capacityProviders", doc_clone(a, doc_get(c->input, "capacityProviders"), true));
+    doc_set(spec, "defaultCapacityProviderStrategy",
+            capacity_filled(a, doc_get(c->input, "defaultCapacityProviderStrategy")));
+    return 1;
+}
+
+static int update(struct aws_call *c, const struct ecs_cluster *cluster, ecs_store_change *change, struct err *err)
+{
     struct doc *o;
 
-    if (ecs_find_cluster(c, in_str(c, "cluster"), &cluster, err) < 0)
+    if (ecs_store_modify(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_name(cluster->object, c->arena), change,
+                         c, &o, err) < 0)
         return -1;
-    if (ecs_store_modify(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_name(cluster.object, c->arena), change, c,
-                         &o, err) < 0)
-        return -1;
-    return show(c, o, err);
+    return show(c, o);
 }
 
 int ecs_update_cluster(struct aws_call *c, struct err *err)
 {
-    return update(c, change_cluster, err);
+    struct ecs_cluster cluster;
+
+    if (check_settings(c) < 0 || ecs_find_cluster(c, in_str(c, "cluster"), &cluster, err) < 0)
+        return -1;
+    return update(c, &cluster, change_cluster, err);
 }
 
 int ecs_update_cluster_settings(struct aws_call *c, struct err *err)
 {
-    return update(c, change_settings, err);
+    struct ecs_cluster cluster;
+
+    if (check_settings(c) < 0 || ecs_find_cluster(c, in_str(c, "cluster"), &cluster, err) < 0)
+        return -1;
+    return update(c, &cluster, change_settings, err);
+}
+
+/* One that goes must not be in use by a service or task of the cluster. */
+static int check_removed(struct aws_call *c, const struct ecs_cluster *cluster, struct err *err)
+{
+    const struct doc *wanted = doc_get(c->input, "capacityProviders");
+    bool used;
+
+    doc_foreach (doc_path(cluster->object, "spec.capacityProviders"), p) {
+        if (ecs_list_has(wanted, arena_str(c->arena, doc_str(p)).p))
+            continue;
+        if (ecs_provider_in_use(c, cluster->ns, doc_str(p), &used, err) < 0)
+            return -1;
+        if (used)
+            return aws_error(c, "ResourceInUseException",
+                             "The specified capacity provider is in use and cannot be removed.");
+    }
+    return 0;
+}
+
+int ecs_put_cluster_capacity_providers(struct aws_call *c, struct err *err)
+{
+    struct ecs_cluster cluster;
+
+    if (ecs_find_cluster(c, in_str(c, "cluster"), &cluster, err) < 0 || ecs_check_cluster_providers(c, err) < 0 ||
+        check_removed(c, &cluster, err) < 0)
+        return -1;
+    return update(c, &cluster, change_providers, err);
 }

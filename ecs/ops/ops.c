@@ -10,8 +10,20 @@ const struct aws_operation ecs_operations[] = {
     {"ecs", "DeleteCluster", ecs_delete_cluster},
     {"ecs", "DescribeClusters", ecs_describe_clusters},
     {"ecs", "ListClusters", ecs_list_clusters},
+    {"ecs", "PutClusterCapacityProviders", ecs_put_cluster_capacity_providers},
     {"ecs", "UpdateCluster", ecs_update_cluster},
     {"ecs", "UpdateClusterSettings", ecs_update_cluster_settings},
+    {"ecs", "CreateCapacityProvider", ecs_create_capacity_provider},
+    {"ecs", "DeleteCapacityProvider", ecs_delete_capacity_provider},
+    {"ecs", "DescribeCapacityProviders", ecs_describe_capacity_providers},
+    {"ecs", "UpdateCapacityProvider", ecs_update_capacity_provider},
+    {"ecs", "DeleteAccountSetting", ecs_delete_account_setting},
+    {"ecs", "ListAccountSettings", ecs_list_account_settings},
+    {"ecs", "PutAccountSetting", ecs_put_account_setting},
+    {"ecs", "PutAccountSettingDefault", ecs_put_account_setting_default},
+    {"ecs", "ListTagsForResource", ecs_list_tags_for_resource},
+    {"ecs", "TagResource", ecs_tag_resource},
+    {"ecs", "UntagResource", ecs_untag_resource},
     {"ecs", "DeleteTaskDefinitions", ecs_delete_task_definitions},
     {"ecs", "DeregisterTaskDefinition", ecs_deregister_task_definition},
     {"ecs", "DescribeTaskDefinition", ecs_describe_task_definition},
@@ -89,14 +101,31 @@ static struct doc *token_of(struct arena *a, struct str last)
     return t ? doc_string(a, str_n(t, last.n * 2)) : NULL;
 }
 
+static struct str key_of(const struct doc *item, const char *key)
+{
+    return doc_str(key ? doc_get(item, key) : item);
+}
+
+static bool is_token(struct str token, struct str last)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (token.n != last.n * 2)
+        return false;
+    for (size_t i = 0; i < last.n; i++)
+        if (token.p[2 * i] != digits[(unsigned char)last.p[i] >> 4] || token.p[2 * i + 1] != digits[last.p[i] & 15])
+            return false;
+    return true;
+}
+
 /* The item behind the one of the token; false when there is no such item (any more). */
-static bool find_start(struct arena *a, const struct doc *all, struct str token, const struct doc **ret)
+static bool find_start(const struct doc *all, const char *key, struct str token, const struct doc **ret)
 {
     *ret = doc_count(all) ? all->first : NULL;
     if (!token.n)
         return true;
     doc_foreach (all, it)
-        if (str_eq(doc_str(token_of(a, doc_str(it))), token)) {
+        if (is_token(token, key_of(it, key))) {
             *ret = it->next;
             return true;
         }
@@ -105,18 +134,24 @@ static bool find_start(struct arena *a, const struct doc *all, struct str token,
 
 int ecs_put_page(struct aws_call *c, const char *member, const struct doc *all, int64_t max_page, struct err *err)
 {
+    return ecs_put_page_by(c, member, all, NULL, max_page, err);
+}
+
+int ecs_put_page_by(struct aws_call *c, const char *member, const struct doc *all, const char *key, int64_t max_page,
+                    struct err *err)
+{
     int64_t max = doc_int_or(doc_get(c->input, "maxResults"), max_page);
     struct doc *page = doc_array(c->arena);
     const struct doc *it;
 
     if (max < 1 || max > max_page)
         return aws_error(c, "InvalidParameterException", "maxResults must be between 1 and %lld.", (long long)max_page);
-    if (!find_start(c->arena, all, in_str(c, "nextToken"), &it))
+    if (!find_start(all, key, in_str(c, "nextToken"), &it))
         return aws_error(c, "InvalidParameterException", "Invalid token.");
     struct str last = STR("");
     for (; it && max > 0; it = it->next, max--) {
-        last = doc_str(it);
-        doc_append(page, doc_string(c->arena, last));
+        last = key_of(it, key);
+        doc_append(page, doc_clone(c->arena, it, true));
     }
     doc_set(c->output, member, page);
     if (it)

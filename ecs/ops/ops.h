@@ -28,6 +28,21 @@ int ecs_list_clusters(struct aws_call *c, struct err *err);
 int ecs_delete_cluster(struct aws_call *c, struct err *err);
 int ecs_update_cluster(struct aws_call *c, struct err *err);
 int ecs_update_cluster_settings(struct aws_call *c, struct err *err);
+int ecs_put_cluster_capacity_providers(struct aws_call *c, struct err *err);
+
+int ecs_create_capacity_provider(struct aws_call *c, struct err *err);
+int ecs_update_capacity_provider(struct aws_call *c, struct err *err);
+int ecs_delete_capacity_provider(struct aws_call *c, struct err *err);
+int ecs_describe_capacity_providers(struct aws_call *c, struct err *err);
+
+int ecs_put_account_setting(struct aws_call *c, struct err *err);
+int ecs_put_account_setting_default(struct aws_call *c, struct err *err);
+int ecs_delete_account_setting(struct aws_call *c, struct err *err);
+int ecs_list_account_settings(struct aws_call *c, struct err *err);
+
+int ecs_tag_resource(struct aws_call *c, struct err *err);
+int ecs_untag_resource(struct aws_call *c, struct err *err);
+int ecs_list_tags_for_resource(struct aws_call *c, struct err *err);
 
 int ecs_register_task_definition(struct aws_call *c, struct err *err);
 int ecs_describe_task_definition(struct aws_call *c, struct err *err);
@@ -80,6 +95,11 @@ int ecs_find_launch(struct aws_call *c, const struct ecs_cluster *cluster, struc
 int ecs_check_strategy(struct aws_call *c, const struct doc *associated, const struct doc *strategy,
                        enum capacity_type *ret, struct err *err) MUST_CHECK;
 
+/* capacityProviders and defaultCapacityProviderStrategy of a request about a cluster. */
+int ecs_check_cluster_providers(struct aws_call *c, struct err *err) MUST_CHECK;
+/* Does a service, or a task that has not stopped, of the namespace (NULL: of any) use the capacity provider? */
+int ecs_provider_in_use(struct aws_call *c, const char *ns, struct str name, bool *ret, struct err *err) MUST_CHECK;
+
 /* The revision that FAMILY, FAMILY:REVISION or an ARN means: FAMILY alone is the newest ACTIVE one. 0 found, 1 there is
  * none, -1. */
 int ecs_find_task_definition(struct aws_call *c, struct str name, struct doc **ret, struct err *err) MUST_CHECK;
@@ -95,6 +115,16 @@ void ecs_add_failure(struct aws_call *c, struct doc *arn, const char *reason);
  * input, up to max_page. */
 int ecs_put_page(struct aws_call *c, const char *member, const struct doc *all, int64_t max_page,
                  struct err *err) MUST_CHECK;
+/* The same of an array of objects; key is the member that tells them apart. */
+int ecs_put_page_by(struct aws_call *c, const char *member, const struct doc *all, const char *key, int64_t max_page,
+                    struct err *err) MUST_CHECK;
+
+/* The tags of the input, where every operation has them: checked (tags.h), and in the arena with a value each; an empty
+ * array when there are none. */
+int ecs_input_tags(struct aws_call *c, struct doc **ret, struct err *err) MUST_CHECK;
+
+/* The account setting that counts for the caller (settings.h). */
+int ecs_setting_value(struct aws_call *c, const char *name, struct str *ret, struct err *err) MUST_CHECK;
 
 /* An error of the store or of a rule that the handler hands on: the rule's fault becomes the API's error. */
 int ecs_pass(struct aws_call *c, struct err *err);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "ecs/store/cache.h"
+#include "ecs/store/census.h"
 #include "ecs/store/usage.h"
 #include "net/http_client.h"
 
@@ -38,6 +39,7 @@ struct ecs_store {
     struct kube_client *client;
     struct stop *stop;
     struct ecs_usage *usage;
+    struct ecs_census *census;
     struct reflector of[ECS_KINDS];
     struct listener listeners[LISTENERS_MAX];
     size_t n_listeners;
@@ -48,6 +50,7 @@ static void count_in(void *ctx, const struct doc *o)
     const struct reflector *r = ctx;
 
     ecs_usage_put(r->store->usage, r->kind, o);
+    ecs_census_put(r->store->census, r->kind, o);
 }
 
 static void count_out(void *ctx, struct str ns, struct str name)
@@ -55,6 +58,7 @@ static void count_out(void *ctx, struct str ns, struct str name)
     const struct reflector *r = ctx;
 
     ecs_usage_remove(r->store->usage, r->kind, ns, name);
+    ecs_census_remove(r->store->census, r->kind, ns, name);
 }
 
 struct ecs_store *ecs_store_new(struct kube_client *client, struct stop *stop)
@@ -64,6 +68,7 @@ struct ecs_store *ecs_store_new(struct kube_client *client, struct stop *stop)
     s->client = client;
     s->stop = stop;
     s->usage = ecs_usage_new();
+    s->census = ecs_census_new();
     for (int k = 0; k < ECS_KINDS; k++) {
         s->of[k].store = s;
         s->of[k].kind = (enum ecs_kind_id)k;
@@ -90,6 +95,7 @@ struct ecs_store *ecs_store_free(struct ecs_store *s)
     for (int k = 0; k < ECS_KINDS; k++)
         ecs_cache_release(&s->of[k].cache);
     ecs_usage_free(s->usage);
+    ecs_census_free(s->census);
     free(s);
     return NULL;
 }
@@ -102,6 +108,11 @@ struct kube_client *ecs_store_client(struct ecs_store *s)
 struct ecs_usage *ecs_store_usage(struct ecs_store *s)
 {
     return s->usage;
+}
+
+struct ecs_census *ecs_store_census(struct ecs_store *s)
+{
+    return s->census;
 }
 
 void ecs_store_on_change(struct ecs_store *s, void (*fn)(void *ctx, enum ecs_kind_id k, struct str ns, struct str name),

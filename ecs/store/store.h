@@ -74,5 +74,8 @@ static inline const char *ecs_object_name(const struct doc *o, struct arena *a)
 struct kube_client *ecs_store_client(struct ecs_store *s);
 /* What takes room on the nodes (usage.h), kept with the copies. */
 struct ecs_usage *ecs_store_usage(struct ecs_store *s);
+/* How many services there are (census.h), likewise. */
+struct ecs_census;
+struct ecs_census *ecs_store_census(struct ecs_store *s);
 
 #endif

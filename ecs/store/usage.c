@@ -52,6 +52,7 @@ struct load {
     struct {
         bool known, live;
         enum phase phase;
+        enum ecs_launch_kind launch;
         char *node, *group; /* node NULL: it has no instance */
         struct ecs_size size;
         struct ports ports;
@@ -253,10 +254,16 @@ static void attach(struct ecs_usage *u, struct load *l)
 
 static void count_phase(struct load *l, int64_t by)
 {
-    if (l->task.phase == PHASE_RUNNING)
-        l->space->counts.running += by;
-    else if (l->task.phase == PHASE_PENDING)
-        l->space->counts.pending += by;
+    struct ecs_task_counts *n = &l->space->counts;
+
+    n->live += l->task.live ? by : 0;
+    if (l->task.phase == PHASE_RUNNING) {
+        n->running += by;
+        n->of[l->task.launch].running += by;
+    } else if (l->task.phase == PHASE_PENDING) {
+        n->pending += by;
+        n->of[l->task.launch].pending += by;
+    }
 }
 
 static void clear_task(struct ecs_usage *u, struct load *l)
@@ -322,6 +329,13 @@ static struct load *need_load(struct ecs_usage *u, struct str key)
     return l;
 }
 
+enum ecs_launch_kind ecs_launch_kind_of(struct str launch_type)
+{
+    return str_is(launch_type, "FARGATE")    ? ECS_LAUNCH_FARGATE
+           : str_is(launch_type, "EXTERNAL") ? ECS_LAUNCH_EXTERNAL
+                                             : ECS_LAUNCH_EC2;
+}
+
 static enum phase phase_of(struct str status)
 {
     if (str_is(status, "RUNNING"))
@@ -341,6 +355,7 @@ static void put_task(struct ecs_usage *u, struct load *l, const struct doc *o)
     l->task.known = true;
     l->task.live = !str_is(status, "STOPPED");
     l->task.phase = phase_of(status);
+    l->task.launch = ecs_launch_kind_of(doc_str(doc_path(o, "status.launchType")));
     count_phase(l, 1);
     if (!l->task.live)
         return;

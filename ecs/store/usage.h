@@ -52,9 +52,16 @@ struct ecs_instance_counts {
 };
 struct ecs_instance_counts ecs_usage_count_instances(struct ecs_usage *u, struct str ns);
 
-/* Tasks of a namespace that are RUNNING, and that are on their way there (PROVISIONING, PENDING, ACTIVATING). */
+enum ecs_launch_kind { ECS_LAUNCH_EC2, ECS_LAUNCH_FARGATE, ECS_LAUNCH_EXTERNAL, ECS_LAUNCHES };
+enum ecs_launch_kind ecs_launch_kind_of(struct str launch_type); /* a name that is none counts as EC2 */
+
+/* Tasks of a namespace that are RUNNING, that are on their way there (PROVISIONING, PENDING, ACTIVATING), and that have
+ * not stopped; and the first two of each launch type. */
 struct ecs_task_counts {
-    int64_t running, pending;
+    int64_t running, pending, live;
+    struct {
+        int64_t running, pending;
+    } of[ECS_LAUNCHES];
 };
 struct ecs_task_counts ecs_usage_tasks(struct ecs_usage *u, struct str ns);
 /* The host ports of all tasks that have not stopped. fn must be quick and not call usage or store. */
