@@ -1,6 +1,7 @@
 #include "ecs/map/service.h"
 
 #include "base/map.h"
+#include "ecs/map/capacity.h"
 #include "ecs/map/scheduler.h"
 
 #include <stdio.h>
@@ -93,6 +94,25 @@ struct doc *service_arn_of(struct arena *a, const struct doc *service, const cha
     struct str rest = str_from(arn, before + (at ? sizeof("service") - 1 : 0));
 
     return doc_printf(a, STR_FMT "%s" STR_FMT "/" STR_FMT, (int)before, arn.p, type, STR_ARG(rest), STR_ARG(id));
+}
+
+bool service_revision_differs(const struct doc *spec, const struct doc *other)
+{
+    for (size_t i = 0; i < ARRAY_LEN(revision_members); i++)
+        if (!doc_equal(doc_get(spec, revision_members[i]), doc_get(other, revision_members[i])))
+            return true;
+    return false;
+}
+
+struct str service_runs_on(const struct doc *spec)
+{
+    const struct doc *first = doc_at(doc_get(spec, "capacityProviderStrategy"), 0);
+    struct str type = doc_str(doc_get(spec, "launchType"));
+
+    if (!first)
+        return type.n ? type : STR("EC2");
+    return capacity_built_in(doc_str(doc_get(first, "capacityProvider"))) == CAPACITY_FARGATE ? STR("FARGATE")
+                                                                                              : STR("EC2");
 }
 
 /* --- an ECSService --- */

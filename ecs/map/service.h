@@ -36,6 +36,12 @@ void service_ids_from(const uint64_t random[4], struct service_ids *ret);
 /* The ARN of a service with another type: "service-revision" and its id behind it. */
 struct doc *service_arn_of(struct arena *a, const struct doc *service, const char *type, struct str id);
 
+/* Do two specs differ in what a revision fixes, so that the second needs a deployment? */
+bool service_revision_differs(const struct doc *spec, const struct doc *other);
+/* What tasks of a service's spec, a revision or a deployment run on: the launchType, or that of the strategy's
+ * providers (EC2 or FARGATE). */
+struct str service_runs_on(const struct doc *spec);
+
 /* --- an ECSService --- */
 /* ACTIVE, without deployments. spec becomes part of it. */
 struct doc *service_new(struct arena *a, const char *ns, const char *object_name, struct doc *spec);

@@ -24,6 +24,17 @@ const struct aws_operation ecs_operations[] = {
     {"ecs", "ListTagsForResource", ecs_list_tags_for_resource},
     {"ecs", "TagResource", ecs_tag_resource},
     {"ecs", "UntagResource", ecs_untag_resource},
+    {"ecs", "ContinueServiceDeployment", ecs_continue_service_deployment},
+    {"ecs", "DescribeServiceDeployments", ecs_describe_service_deployments},
+    {"ecs", "DescribeServiceRevisions", ecs_describe_service_revisions},
+    {"ecs", "ListServiceDeployments", ecs_list_service_deployments},
+    {"ecs", "StopServiceDeployment", ecs_stop_service_deployment},
+    {"ecs", "CreateService", ecs_create_service},
+    {"ecs", "DeleteService", ecs_delete_service},
+    {"ecs", "DescribeServices", ecs_describe_services},
+    {"ecs", "ListServices", ecs_list_services},
+    {"ecs", "ListServicesByNamespace", ecs_list_services_by_namespace},
+    {"ecs", "UpdateService", ecs_update_service},
     {"ecs", "DeleteTaskDefinitions", ecs_delete_task_definitions},
     {"ecs", "DeregisterTaskDefinition", ecs_deregister_task_definition},
     {"ecs", "DescribeTaskDefinition", ecs_describe_task_definition},
@@ -141,6 +152,13 @@ int ecs_put_page_by(struct aws_call *c, const char *member, const struct doc *al
                     struct err *err)
 {
     int64_t max = doc_int_or(doc_get(c->input, "maxResults"), max_page);
+    return ecs_put_page_of(c, member, all, max_page, max_page, err);
+}
+
+int ecs_put_page_of(struct aws_call *c, const char *member, const struct doc *all, int64_t usual, int64_t max_page,
+                    struct err *err)
+{
+    int64_t max = doc_int_or(doc_get(c->input, "maxResults"), usual);
     struct doc *page = doc_array(c->arena);
     const struct doc *it;
 

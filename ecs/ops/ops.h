@@ -51,6 +51,19 @@ int ecs_list_task_definition_families(struct aws_call *c, struct err *err);
 int ecs_deregister_task_definition(struct aws_call *c, struct err *err);
 int ecs_delete_task_definitions(struct aws_call *c, struct err *err);
 
+int ecs_create_service(struct aws_call *c, struct err *err);
+int ecs_update_service(struct aws_call *c, struct err *err);
+int ecs_delete_service(struct aws_call *c, struct err *err);
+int ecs_describe_services(struct aws_call *c, struct err *err);
+int ecs_list_services(struct aws_call *c, struct err *err);
+int ecs_list_services_by_namespace(struct aws_call *c, struct err *err);
+
+int ecs_describe_service_deployments(struct aws_call *c, struct err *err);
+int ecs_describe_service_revisions(struct aws_call *c, struct err *err);
+int ecs_list_service_deployments(struct aws_call *c, struct err *err);
+int ecs_stop_service_deployment(struct aws_call *c, struct err *err);
+int ecs_continue_service_deployment(struct aws_call *c, struct err *err);
+
 int ecs_run_task(struct aws_call *c, struct err *err);
 int ecs_describe_tasks(struct aws_call *c, struct err *err);
 int ecs_list_tasks(struct aws_call *c, struct err *err);
@@ -125,6 +138,9 @@ int ecs_input_tags(struct aws_call *c, struct doc **ret, struct err *err) MUST_C
 
 /* The account setting that counts for the caller (settings.h). */
 int ecs_setting_value(struct aws_call *c, const char *name, struct str *ret, struct err *err) MUST_CHECK;
+/* The same where a page without maxResults is `usual` long. */
+int ecs_put_page_of(struct aws_call *c, const char *member, const struct doc *all, int64_t usual, int64_t max_page,
+                    struct err *err) MUST_CHECK;
 
 /* An error of the store or of a rule that the handler hands on: the rule's fault becomes the API's error. */
 int ecs_pass(struct aws_call *c, struct err *err);
