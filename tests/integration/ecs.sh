@@ -2,53 +2,7 @@
 # tests/integration/ecs.sh BUILD - aws-gateway before the real apiserver, asked by the real aws CLI.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=$(realpath "${1:-$root/build/release}")
-for tool in etcd kubectl openssl aws; do
-    command -v "$tool" >/dev/null || { echo "$tool is missing: 1 skipped"; exit 0; }
-done
-work=$(mktemp -d /tmp/coracle-ecs.XXXXXX)
-mkfifo "$work/hold"
-gateways=()
-finish() {
-    for p in "${gateways[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
-    exec 9>&-
-    wait "$api" 2>/dev/null
-    rm -rf "$work"
-}
-trap finish EXIT
-APISERVER=$build/bin/apiserver "$root/hack/dev-apiserver" "$work/api" <"$work/hold" >"$work/api.out" 2>&1 &
-api=$!
-exec 9>"$work/hold"
-for _ in $(seq 200); do grep -q KUBECONFIG "$work/api.out" && break; sleep 0.05; done
-export KUBECONFIG=$work/api/admin.kubeconfig HOME=$work
-
-printf '[default]\naws_access_key_id = AKIAECSTEST000000001\naws_secret_access_key = of-the-test\n' >"$work/credentials"
-gateway() { # gateway PORT
-    "$build/bin/aws-gateway" --kubeconfig "$KUBECONFIG" --port "$1" --credentials-file "$work/credentials" 9>&- \
-        >>"$work/gateway.log" 2>&1 &
-    gateways+=($!)
-    for _ in $(seq 200); do curl -s "http://127.0.0.1:$1/" >/dev/null && return; sleep 0.05; done
-    echo "the gateway does not serve:"
-    cat "$work/gateway.log"
-    exit 1
-}
-free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
-first=$(free_port)
-second=$(free_port)
-export AWS_SHARED_CREDENTIALS_FILE=$work/credentials AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
-ecs() { aws --endpoint-url "http://127.0.0.1:$first" --output json ecs "$@" 2>&1; }
-other() { aws --endpoint-url "http://127.0.0.1:$second" --output json ecs "$@" 2>&1; }
-
-failed=0
-expect() { # expect NAME REGEX COMMAND...
-    local name=$1 regex=$2 out
-    shift 2
-    out=$("$@" 2>&1)
-    if [[ $out =~ $regex ]]; then printf 'ok    %s\n' "$name"; else
-        printf 'FAIL  %s: wanted /%s/, got: %s\n' "$name" "$regex" "$out"
-        failed=$((failed + 1))
-    fi
-}
+. "$root/tests/integration/ecs_lib.sh"
 
 gateway "$first"
 expect "the cluster default is there" 'cluster/default"' ecs list-clusters
