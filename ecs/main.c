@@ -3,6 +3,7 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "client/stop.h"
+#include "ecs/controllers/definitions.h"
 #include "ecs/controllers/instances.h"
 #include "ecs/controllers/leading.h"
 #include "ecs/controllers/tasks.h"
@@ -72,7 +73,9 @@ struct cluster {
     struct ecs_store *store;
     struct instance_controller *instances;
     struct task_controller *tasks;
-    struct controller *controllers[2];
+    struct definition_controller *definitions;
+    struct controller *controllers[8]; /* in the order in which they start */
+    size_t n_controllers;
 };
 
 static int check_arguments(struct err *err)
@@ -106,8 +109,10 @@ static int connect_cluster(struct cluster *c, struct stop *stop, struct err *err
     c->store = ecs_store_new(c->client, stop);
     c->tasks = task_controller_new(c->store);
     c->instances = instance_controller_new(c->store, arg.region, arg.account_id);
-    c->controllers[0] = instance_controller_base(c->instances);
-    c->controllers[1] = task_controller_base(c->tasks);
+    c->definitions = definition_controller_new(c->store);
+    c->controllers[c->n_controllers++] = instance_controller_base(c->instances);
+    c->controllers[c->n_controllers++] = task_controller_base(c->tasks);
+    c->controllers[c->n_controllers++] = definition_controller_base(c->definitions);
     return 0;
 }
 
@@ -157,7 +162,7 @@ static int serve(struct cluster *c, struct stop *stop, struct aws_keys *keys, st
                                        .election = &election,
                                        .place = where,
                                        .controllers = c->controllers,
-                                       .n_controllers = ARRAY_LEN(c->controllers),
+                                       .n_controllers = c->n_controllers,
                                        .stop = stop};
     if (c->store && leading_start(&lo, &leading, err) < 0)
         return stop_request(stop), -1;
@@ -188,6 +193,7 @@ out:
     if (c.store)
         ecs_store_stop(c.store);
     task_controller_free(c.tasks);
+    definition_controller_free(c.definitions);
     instance_controller_free(c.instances);
     ecs_store_free(c.store);
     informer_factory_free(c.informers);

@@ -18,7 +18,7 @@ static bool is_label(const char *prefix, struct str s)
 }
 
 /* FNV-1a: the name of an object must not depend on the process or the machine. */
-static uint64_t hash_of(struct str s)
+uint64_t ecs_name_hash(struct str s)
 {
     uint64_t h = 14695981039346656037u;
 
@@ -39,7 +39,7 @@ const char *ecs_object_label(struct arena *a, const char *prefix, struct str nam
         kept[n] = label_char(c) && (c != '-' || n) ? c : 'x';
         n++;
     }
-    return arena_printf(a, "%s%.*s-h%016llx", prefix, (int)n, kept, (unsigned long long)hash_of(name));
+    return arena_printf(a, "%s%.*s-h%016llx", prefix, (int)n, kept, (unsigned long long)ecs_name_hash(name));
 }
 
 struct str ecs_name_of(struct str s, const char *type)

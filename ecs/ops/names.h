@@ -19,6 +19,8 @@ struct str ecs_name_of(struct str name_or_arn, const char *type);
 /* "FAMILY:REVISION" taken apart; false when the revision is no number above 0. Without ':' *ret_revision is 0. */
 bool ecs_split_revision(struct str s, struct str *ret_family, int64_t *ret_revision);
 
+uint64_t ecs_name_hash(struct str s); /* the same in every process */
+
 bool ecs_valid_name(struct str s, size_t max); /* letters, digits, - and _ */
 
 #endif

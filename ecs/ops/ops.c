@@ -99,7 +99,9 @@ bool ecs_list_has(const struct doc *list, const char *what)
     return false;
 }
 
-/* A token is the last item given, in hexadecimal: it stays right when items before it come and go. */
+/* --- pages --- */
+
+/* A token is the last item given and a check sum, in hexadecimal: it stays right when items come and go. */
 static struct doc *token_of(struct arena *a, struct str last)
 {
     static const char digits[] = "0123456789abcdef";
@@ -109,7 +111,28 @@ static struct doc *token_of(struct arena *a, struct str last)
         t[2 * i] = digits[(unsigned char)last.p[i] >> 4];
         t[2 * i + 1] = digits[last.p[i] & 15];
     }
-    return t ? doc_string(a, str_n(t, last.n * 2)) : NULL;
+    return t ? doc_printf(a, "%.*s%016llx", (int)(last.n * 2), t, (unsigned long long)ecs_name_hash(last)) : NULL;
+}
+
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* What token_of was given; false when the token is not from there. */
+static bool read_token(struct arena *a, struct str token, struct str *ret)
+{
+    size_t n = token.n < 16 ? 0 : (token.n - 16) / 2;
+    char *last = arena_alloc(a, n + 1);
+
+    for (size_t i = 0; last && i < n; i++) {
+        int high = digit(token.p[2 * i]), low = digit(token.p[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        last[i] = (char)(high << 4 | low);
+    }
+    *ret = str_n(last, n);
+    return last && n > 0 && str_eq(doc_str(token_of(a, *ret)), token);
 }
 
 static struct str key_of(const struct doc *item, const char *key)
@@ -117,62 +140,64 @@ static struct str key_of(const struct doc *item, const char *key)
     return doc_str(key ? doc_get(item, key) : item);
 }
 
-static bool is_token(struct str token, struct str last)
+/* The item behind `last`; when that one has gone meanwhile, the first that would stand behind it in the list's order.
+ */
+static const struct doc *behind(const struct doc *all, const char *key, struct str last)
 {
-    static const char digits[] = "0123456789abcdef";
+    bool down = doc_count(all) && str_cmp(key_of(all->first, key), key_of(all->last, key)) > 0;
 
-    if (token.n != last.n * 2)
-        return false;
-    for (size_t i = 0; i < last.n; i++)
-        if (token.p[2 * i] != digits[(unsigned char)last.p[i] >> 4] || token.p[2 * i + 1] != digits[last.p[i] & 15])
-            return false;
-    return true;
+    doc_foreach (all, it)
+        if (str_eq(key_of(it, key), last))
+            return it->next;
+    doc_foreach (all, it) {
+        int r = str_cmp(key_of(it, key), last);
+        if (down ? r < 0 : r > 0)
+            return it;
+    }
+    return NULL;
 }
 
-/* The item behind the one of the token; false when there is no such item (any more). */
-static bool find_start(const struct doc *all, const char *key, struct str token, const struct doc **ret)
+struct paging {
+    const char *member, *key; /* key NULL: the items are strings */
+    int64_t usual, max;
+};
+
+static int put_page(struct aws_call *c, const struct doc *all, const struct paging *p, struct err *err)
 {
-    *ret = doc_count(all) ? all->first : NULL;
-    if (!token.n)
-        return true;
-    doc_foreach (all, it)
-        if (is_token(token, key_of(it, key))) {
-            *ret = it->next;
-            return true;
-        }
-    return false;
+    int64_t max = doc_int_or(doc_get(c->input, "maxResults"), p->usual);
+    struct doc *page = doc_array(c->arena);
+    const struct doc *it = doc_count(all) ? all->first : NULL;
+    struct str token = in_str(c, "nextToken"), last = STR("");
+
+    if (max < 1 || max > p->max)
+        return aws_error(c, ECS_INVALID, "maxResults must be between 1 and %lld.", (long long)p->max);
+    if (token.n && !read_token(c->arena, token, &last))
+        return aws_error(c, ECS_INVALID, "Invalid token.");
+    if (token.n)
+        it = behind(all, p->key, last);
+    for (; it && max > 0; it = it->next, max--) {
+        last = key_of(it, p->key);
+        doc_append(page, doc_clone(c->arena, it, true));
+    }
+    doc_set(c->output, p->member, page);
+    if (it)
+        doc_set(c->output, "nextToken", token_of(c->arena, last));
+    return arena_overflow(c->arena) ? err_set(err, ERR_TOO_LARGE, "a page of %s", p->member) : 0;
 }
 
 int ecs_put_page(struct aws_call *c, const char *member, const struct doc *all, int64_t max_page, struct err *err)
 {
-    return ecs_put_page_by(c, member, all, NULL, max_page, err);
+    return put_page(c, all, &(struct paging){.member = member, .usual = max_page, .max = max_page}, err);
 }
 
 int ecs_put_page_by(struct aws_call *c, const char *member, const struct doc *all, const char *key, int64_t max_page,
                     struct err *err)
 {
-    int64_t max = doc_int_or(doc_get(c->input, "maxResults"), max_page);
-    return ecs_put_page_of(c, member, all, max_page, max_page, err);
+    return put_page(c, all, &(struct paging){.member = member, .key = key, .usual = max_page, .max = max_page}, err);
 }
 
 int ecs_put_page_of(struct aws_call *c, const char *member, const struct doc *all, int64_t usual, int64_t max_page,
                     struct err *err)
 {
-    int64_t max = doc_int_or(doc_get(c->input, "maxResults"), usual);
-    struct doc *page = doc_array(c->arena);
-    const struct doc *it;
-
-    if (max < 1 || max > max_page)
-        return aws_error(c, "InvalidParameterException", "maxResults must be between 1 and %lld.", (long long)max_page);
-    if (!find_start(all, key, in_str(c, "nextToken"), &it))
-        return aws_error(c, "InvalidParameterException", "Invalid token.");
-    struct str last = STR("");
-    for (; it && max > 0; it = it->next, max--) {
-        last = key_of(it, key);
-        doc_append(page, doc_clone(c->arena, it, true));
-    }
-    doc_set(c->output, member, page);
-    if (it)
-        doc_set(c->output, "nextToken", token_of(c->arena, last));
-    return arena_overflow(c->arena) ? err_set(err, ERR_TOO_LARGE, "a page of %s", member) : 0;
+    return put_page(c, all, &(struct paging){.member = member, .usual = usual, .max = max_page}, err);
 }

@@ -1,5 +1,8 @@
+#include "base/map.h"
 #include "ecs/map/fault.h"
+#include "ecs/map/tags.h"
 #include "ecs/map/taskdef.h"
+#include "ecs/ops/definition_end.h"
 #include "ecs/ops/names.h"
 #include "ecs/ops/ops.h"
 
@@ -21,19 +24,22 @@ static struct str status_of(const struct doc *o)
 /* spec is the API's TaskDefinition; the status alone changes later. */
 static struct doc *shown(struct aws_call *c, const struct doc *o)
 {
+    static const char *const times[] = {"deregisteredAt", "deleteRequestedAt"};
+    const struct doc *status = doc_get(o, "status");
     struct doc *d = doc_clone(c->arena, doc_get(o, "spec"), true);
 
     doc_set(d, "status", doc_string(c->arena, status_of(o)));
-    if (doc_path(o, "status.deregisteredAt"))
-        doc_set(d, "deregisteredAt", doc_clone(c->arena, doc_path(o, "status.deregisteredAt"), true));
+    for (size_t i = 0; i < ARRAY_LEN(times); i++)
+        if (doc_get(status, times[i]))
+            doc_set(d, times[i], doc_clone(c->arena, doc_get(status, times[i]), true));
     return d;
 }
 
 static void show(struct aws_call *c, const struct doc *o, bool tags)
 {
     doc_set(c->output, "taskDefinition", shown(c, o));
-    if (tags && doc_path(o, "status.tags"))
-        doc_set(c->output, "tags", doc_clone(c->arena, doc_path(o, "status.tags"), true));
+    if (tags)
+        doc_set(c->output, "tags", tags_filled(c->arena, doc_path(o, "status.tags")));
 }
 
 /* --- registering --- */
@@ -72,11 +78,13 @@ static int next_revision(struct aws_call *c, struct str family, int64_t *ret, st
 int ecs_register_task_definition(struct aws_call *c, struct err *err)
 {
     struct str family = in_str(c, "family");
-    struct doc *spec;
+    struct doc *spec, *tags;
     int64_t revision = 0;
 
     if (!ecs_valid_name(family, 255))
         return aws_error(c, ECS_CLIENT, "Family contains invalid characters.");
+    if (ecs_input_tags(c, &tags, err) < 0)
+        return -1;
     if (taskdef_normalise(c->arena, c->input, &spec, err) < 0)
         return ecs_pass(c, err);
     if (next_revision(c, family, &revision, err) < 0)
@@ -90,31 +98,43 @@ int ecs_register_task_definition(struct aws_call *c, struct err *err)
     struct doc *o = ecs_object_new(c->arena, NULL, object_of(c->arena, family, revision));
     doc_set(o, "spec", spec);
     doc_set_path(c->arena, o, "status.status", doc_string(c->arena, STR("ACTIVE")));
-    if (doc_get(c->input, "tags"))
-        doc_set_path(c->arena, o, "status.tags", doc_clone(c->arena, doc_get(c->input, "tags"), true));
+    doc_set_path(c->arena, o, "status.tags", tags);
     if (ecs_store_create(store_of(c), c->arena, ECS_TASK_DEFINITION, o, &o, err) < 0)
         return -1;
-    show(c, o, true);
+    show(c, o, doc_count(tags) > 0);
     return 0;
 }
 
 /* --- finding --- */
 
+struct newest {
+    struct str family;
+    int64_t revision; /* 0: none is ACTIVE */
+};
+
+static int see_newest(void *ctx, const struct doc *o, struct err *err)
+{
+    struct newest *n = ctx;
+    int64_t revision = doc_int_or(doc_path(o, "spec.revision"), 0);
+
+    if (revision > n->revision && str_is(status_of(o), "ACTIVE") &&
+        str_eq(doc_str(doc_path(o, "spec.family")), n->family))
+        n->revision = revision;
+    return 0;
+}
+
+/* The objects of the family alone are read. */
 static int newest_active(struct aws_call *c, struct str family, struct doc **ret, struct err *err)
 {
-    int64_t best = 0;
-    struct doc *all;
+    struct newest n = {.family = family};
+    const char *holds = arena_printf(c->arena, "\"family\":\"" STR_FMT "\"", STR_ARG(family));
 
-    if (ecs_store_list(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, &all, err) < 0)
+    if (ecs_store_each(store_of(c), ECS_TASK_DEFINITION, NULL, holds, see_newest, &n, err) < 0)
         return -1;
-    doc_foreach (all, o) {
-        int64_t revision = doc_int_or(doc_path(o, "spec.revision"), 0);
-        if (revision > best && str_eq(doc_str(doc_path(o, "spec.family")), family) && str_is(status_of(o), "ACTIVE")) {
-            best = revision;
-            *ret = o;
-        }
-    }
-    return best ? 0 : 1;
+    if (!n.revision)
+        return 1;
+    return ecs_store_get(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, object_of(c->arena, family, n.revision), ret,
+                         err);
 }
 
 int ecs_find_task_definition(struct aws_call *c, struct str name, struct doc **ret, struct err *err)
@@ -150,18 +170,47 @@ int ecs_describe_task_definition(struct aws_call *c, struct err *err)
 
 /* --- lists --- */
 
-/* Families sort by name, revisions by number. */
-static int in_order(const struct doc *a, const struct doc *b)
-{
-    int r = str_cmp(doc_str(doc_path(a, "spec.family")), doc_str(doc_path(b, "spec.family")));
-    int64_t x = doc_int_or(doc_path(a, "spec.revision"), 0), y = doc_int_or(doc_path(b, "spec.revision"), 0);
+/* One of a list, without the document. */
+struct row {
+    struct str family, arn;
+    int64_t revision;
+};
 
-    return r ? r : x < y ? -1 : x > y;
+struct listing {
+    struct arena *arena;
+    struct str family, status; /* empty: any */
+    struct row *v;
+    size_t n, cap;
+};
+
+static int see_row(void *ctx, const struct doc *o, struct err *err)
+{
+    struct listing *l = ctx;
+    const struct doc *spec = doc_get(o, "spec");
+    struct str family = doc_str(doc_get(spec, "family"));
+
+    if ((l->status.n && !str_eq(status_of(o), l->status)) || (l->family.n && !str_eq(family, l->family)))
+        return 0;
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 64;
+        l->v = arena_grow(l->arena, l->v, l->cap * sizeof(*l->v), cap * sizeof(*l->v));
+        if (!l->v)
+            return err_set(err, ERR_TOO_LARGE, "too many task definitions");
+        l->cap = cap;
+    }
+    l->v[l->n++] = (struct row){.family = arena_str(l->arena, family),
+                                .arn = arena_str(l->arena, doc_str(doc_get(spec, "taskDefinitionArn"))),
+                                .revision = doc_int_or(doc_get(spec, "revision"), 0)};
+    return 0;
 }
 
+/* Families sort by name, revisions by number. */
 static int by_order(const void *a, const void *b)
 {
-    return in_order(*(struct doc *const *)a, *(struct doc *const *)b);
+    const struct row *x = a, *y = b;
+    int r = str_cmp(x->family, y->family);
+
+    return r ? r : x->revision < y->revision ? -1 : x->revision > y->revision;
 }
 static int by_order_down(const void *a, const void *b)
 {
@@ -170,56 +219,76 @@ static int by_order_down(const void *a, const void *b)
 
 int ecs_list_task_definitions(struct aws_call *c, struct err *err)
 {
-    struct str family = in_str(c, "familyPrefix"), status = in_str(c, "status");
-    struct doc *all, *arns = doc_array(c->arena);
-    size_t n = 0;
+    struct str status = in_str(c, "status");
+    struct listing l = {
+        .arena = c->arena, .family = in_str(c, "familyPrefix"), .status = status.n ? status : STR("ACTIVE")};
+    struct doc *arns = doc_array(c->arena);
 
-    status = status.n ? status : STR("ACTIVE");
-    if (ecs_store_list(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, &all, err) < 0)
+    if (ecs_store_each(store_of(c), ECS_TASK_DEFINITION, NULL, NULL, see_row, &l, err) < 0)
         return -1;
-    struct doc **v = arena_calloc(c->arena, doc_count(all) + 1, sizeof(struct doc *));
-    if (!v)
-        return err_set(err, ERR_TOO_LARGE, "too many task definitions");
-    doc_foreach (all, o)
-        if (str_eq(status_of(o), status) && (!family.n || str_eq(doc_str(doc_path(o, "spec.family")), family)))
-            v[n++] = o;
-    qsort(v, n, sizeof(struct doc *), str_is(in_str(c, "sort"), "DESC") ? by_order_down : by_order);
-    for (size_t i = 0; i < n; i++)
-        doc_append(arns, doc_string(c->arena, doc_str(doc_path(v[i], "spec.taskDefinitionArn"))));
+    if (l.n)
+        qsort(l.v, l.n, sizeof(*l.v), str_is(in_str(c, "sort"), "DESC") ? by_order_down : by_order);
+    for (size_t i = 0; i < l.n; i++)
+        doc_append(arns, doc_string(c->arena, l.v[i].arn));
     return ecs_put_page(c, "taskDefinitionArns", arns, 100, err);
 }
 
-/* A family is ACTIVE while one of its revisions is. */
-static bool family_active(const struct doc *definitions, struct str family)
+enum { FAMILY_INACTIVE = 1, FAMILY_ACTIVE };
+
+struct families {
+    struct map states; /* name -> one of those, as a pointer */
+    struct str prefix;
+};
+
+static int see_family(void *ctx, const struct doc *o, struct err *err)
 {
-    doc_foreach (definitions, o)
-        if (str_is(status_of(o), "ACTIVE") && str_eq(doc_str(doc_path(o, "spec.family")), family))
-            return true;
-    return false;
+    struct families *f = ctx;
+    struct str family = doc_str(doc_path(o, "spec.family"));
+
+    if (!str_starts(family, f->prefix))
+        return 0;
+    if (str_is(status_of(o), "ACTIVE"))
+        map_set(&f->states, family, (void *)(uintptr_t)FAMILY_ACTIVE);
+    else if (!map_has(&f->states, family))
+        map_set(&f->states, family, (void *)(uintptr_t)FAMILY_INACTIVE);
+    return 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* A family is ACTIVE while one of its revisions is; one whose revisions have all been deleted is not listed. */
 int ecs_list_task_definition_families(struct aws_call *c, struct err *err)
 {
-    struct str prefix = in_str(c, "familyPrefix"), status = in_str(c, "status");
-    struct doc *families, *definitions, *names = doc_array(c->arena);
+    struct str status = in_str(c, "status");
+    bool active = !status.n || !str_is(status, "INACTIVE"), inactive = !status.n || !str_is(status, "ACTIVE");
+    struct families f = {.prefix = in_str(c, "familyPrefix")};
+    struct doc *names = doc_array(c->arena);
+    size_t n = 0;
 
-    if (ecs_store_list(store_of(c), c->arena, ECS_TASK_DEFINITION_FAMILY, NULL, &families, err) < 0 ||
-        ecs_store_list(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, &definitions, err) < 0)
+    map_init(&f.states, NULL);
+    int r = ecs_store_each(store_of(c), ECS_TASK_DEFINITION, NULL, NULL, see_family, &f, err);
+    struct str *v = arena_calloc(c->arena, f.states.n + 1, sizeof(*v));
+    if (r == 0 && v)
+        map_foreach (&f.states, it)
+            if ((uintptr_t)it->value == FAMILY_ACTIVE ? active : inactive)
+                v[n++] = arena_str(c->arena, str_n(it->key, it->key_len));
+    map_release(&f.states);
+    if (r < 0)
         return -1;
-    doc_foreach (families, f) {
-        struct str name = doc_str(doc_path(f, "spec.family"));
-        bool active = family_active(definitions, name);
-        if (str_starts(name, prefix) &&
-            (!status.n || str_is(status, "ALL") || str_is(status, active ? "ACTIVE" : "INACTIVE")))
-            doc_append(names, doc_string(c->arena, name));
-    }
+    if (n)
+        qsort(v, n, sizeof(*v), by_name);
+    for (size_t i = 0; i < n; i++)
+        doc_append(names, doc_string(c->arena, v[i]));
     return ecs_put_page(c, "families", names, 100, err);
 }
 
 /* --- ending --- */
 
 struct ending {
-    const char *from, *to;
+    const char *from, *to, *time; /* states, and the path of the time of the change */
     int64_t now_s;
 };
 
@@ -230,14 +299,15 @@ static int end_definition(void *ctx, struct arena *a, struct doc *o, struct err 
     if (!str_is(status_of(o), e->from))
         return 0;
     doc_set_path(a, o, "status.status", doc_string(a, str_of(e->to)));
-    if (str_is(str_of(e->to), "INACTIVE"))
-        doc_set_path(a, o, "status.deregisteredAt", doc_int(a, e->now_s));
+    doc_set_path(a, o, e->time, doc_int(a, e->now_s));
     return 1;
 }
 
+#define NO_SUCH "The specified task definition does not exist. Specify a valid account, family, revision and try again."
+
 int ecs_deregister_task_definition(struct aws_call *c, struct err *err)
 {
-    struct ending e = {"ACTIVE", "INACTIVE", c->now_s};
+    struct ending e = {"ACTIVE", "INACTIVE", "status.deregisteredAt", c->now_s};
     struct str name = in_str(c, "taskDefinition"), family;
     int64_t revision = 0;
     struct doc *o;
@@ -246,7 +316,7 @@ int ecs_deregister_task_definition(struct aws_call *c, struct err *err)
         return aws_error(c, ECS_CLIENT, "Invalid revision number. Number: null");
     int r = ecs_find_task_definition(c, name, &o, err);
     if (r > 0)
-        return aws_error(c, ECS_CLIENT, "Unable to describe task definition.");
+        return aws_error(c, ECS_CLIENT, "The specified task definition does not exist.");
     if (r < 0 || ecs_store_modify(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, ecs_object_name(o, c->arena),
                                   end_definition, &e, &o, err) < 0)
         return -1;
@@ -254,32 +324,19 @@ int ecs_deregister_task_definition(struct aws_call *c, struct err *err)
     return 0;
 }
 
-/* Is a task that has not stopped of this revision? */
-static int in_use(struct aws_call *c, struct str arn, bool *ret, struct err *err)
-{
-    struct doc *tasks;
-
-    *ret = false;
-    if (ecs_store_list(store_of(c), c->arena, ECS_TASK, NULL, &tasks, err) < 0)
-        return -1;
-    doc_foreach (tasks, t)
-        if (str_eq(doc_str(doc_path(t, "status.taskDefinitionArn")), arn) &&
-            !str_is(doc_str(doc_path(t, "status.lastStatus")), "STOPPED"))
-            *ret = true;
-    return 0;
-}
-
 static int delete_one(struct aws_call *c, struct str name, struct doc *deleted, struct err *err)
 {
-    struct ending e = {"INACTIVE", "DELETE_IN_PROGRESS", c->now_s};
+    struct ending e = {"INACTIVE", "DELETE_IN_PROGRESS", "status.deleteRequestedAt", c->now_s};
+    struct str family;
+    int64_t revision = 0;
     struct doc *o;
-    bool used;
-    int r = ecs_find_task_definition(c, name, &o, err);
+    bool whole = ecs_split_revision(ecs_name_of(name, "task-definition"), &family, &revision) && revision;
+    int r = whole ? ecs_find_task_definition(c, name, &o, err) : 1;
 
     if (r < 0)
         return -1;
     if (r > 0) {
-        ecs_add_failure(c, doc_string(c->arena, name), "TASK_DEFINITION_DOES_NOT_EXIST");
+        ecs_add_failure(c, doc_string(c->arena, name), NO_SUCH);
         return 0;
     }
     if (str_is(status_of(o), "ACTIVE")) {
@@ -289,11 +346,10 @@ static int delete_one(struct aws_call *c, struct str name, struct doc *deleted, 
         return 0;
     }
     const char *object = ecs_object_name(o, c->arena);
-    if (ecs_store_modify(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, object, end_definition, &e, &o, err) < 0 ||
-        in_use(c, doc_str(doc_path(o, "spec.taskDefinitionArn")), &used, err) < 0)
+    if (ecs_store_modify(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, object, end_definition, &e, &o, err) < 0)
         return -1;
     doc_append(deleted, shown(c, o));
-    return used ? 0 : ecs_store_delete(store_of(c), ECS_TASK_DEFINITION, NULL, object, err);
+    return ecs_definition_end(store_of(c), object, err);
 }
 
 int ecs_delete_task_definitions(struct aws_call *c, struct err *err)

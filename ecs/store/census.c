@@ -24,6 +24,7 @@ struct ecs_census {
     pthread_mutex_t lock;
     struct map spaces;  /* namespace -> struct space */
     struct map objects; /* key_of -> struct counted */
+    size_t deleting;
 };
 
 struct ecs_census *ecs_census_new(void)
@@ -119,6 +120,7 @@ static void forget(struct ecs_census *c, struct str key)
 
     if (!old)
         return;
+    c->deleting -= !old->space;
     if (old->space) {
         count(old, -1);
         if (--old->space->services == 0)
@@ -147,6 +149,7 @@ void ecs_census_put(struct ecs_census *c, enum ecs_kind_id k, const struct doc *
     }
     forget(c, key);
     if (counts) {
+        c->deleting += !now.space;
         struct counted *copy = xmalloc(sizeof(*copy));
         *copy = now;
         map_set(&c->objects, key, copy);
@@ -177,15 +180,21 @@ struct ecs_service_counts ecs_census_services(struct ecs_census *c, struct str n
     return counts;
 }
 
+bool ecs_census_has_deleting(struct ecs_census *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool has = c->deleting > 0;
+    pthread_mutex_unlock(&c->lock);
+    return has;
+}
+
 size_t ecs_census_deleting(struct ecs_census *c, struct arena *a, struct str **ret)
 {
-    size_t n = 0, found = 0;
+    size_t found = 0;
 
     pthread_mutex_lock(&c->lock);
-    map_foreach (&c->objects, it)
-        n += !((const struct counted *)it->value)->space;
-    struct str *v = arena_calloc(a, n + 1, sizeof(*v));
-    if (v && n)
+    struct str *v = arena_calloc(a, c->deleting + 1, sizeof(*v));
+    if (v && c->deleting)
         map_foreach (&c->objects, it)
             if (!((const struct counted *)it->value)->space)
                 v[found++] = arena_str(a, str_from(str_n(it->key, it->key_len), 2)); /* behind "kind/" */

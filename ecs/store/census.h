@@ -30,6 +30,7 @@ struct ecs_service_counts {
 };
 struct ecs_service_counts ecs_census_services(struct ecs_census *c, struct str ns);
 
+bool ecs_census_has_deleting(struct ecs_census *c); /* a task definition */
 /* The objects' names of the task definitions in DELETE_IN_PROGRESS, in the arena; returns how many. */
 size_t ecs_census_deleting(struct ecs_census *c, struct arena *a, struct str **ret);
 

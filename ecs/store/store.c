@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define PATH_MAX_BYTES ((size_t)4096)
-#define LISTENERS_MAX 4
+#define LISTENERS_MAX 8
 #define MODIFY_TRIES 12
 #define START_TIMEOUT_NS (60 * NS_PER_S)
 #define BACKOFF_MIN_NS (200 * NS_PER_MS)

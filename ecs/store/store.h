@@ -29,7 +29,7 @@ static inline void ecs_store_freep(struct ecs_store **s)
     ecs_store_free(*s);
 }
 
-/* fn runs on a reflector's thread after a change is in the copy, and must not block. Before the start; at most 4. */
+/* fn runs on a reflector's thread after a change is in the copy, and must not block. Before the start; at most 8. */
 void ecs_store_on_change(struct ecs_store *s, void (*fn)(void *ctx, enum ecs_kind_id k, struct str ns, struct str name),
                          void *ctx);
 /* Installs the definitions, waits until they are served, and until all objects are in memory. ERR_TIMEOUT after 60 s.

@@ -86,7 +86,9 @@ static void definitions_being_deleted(void **state)
     ecs_census_remove(f->c, ECS_TASK_DEFINITION, STR(""), STR("web-3"));
     assert_int_equal(ecs_census_deleting(f->c, f->a, &names), 1);
     assert_true(str_is(names[0], "web-1"));
+    assert_true(ecs_census_has_deleting(f->c));
     definition(f, "web-1", "INACTIVE");
+    assert_false(ecs_census_has_deleting(f->c));
     assert_int_equal(ecs_census_deleting(f->c, f->a, &names), 0);
 }
 
