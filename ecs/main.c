@@ -6,6 +6,7 @@
 #include "ecs/controllers/definitions.h"
 #include "ecs/controllers/instances.h"
 #include "ecs/controllers/leading.h"
+#include "ecs/controllers/services.h"
 #include "ecs/controllers/tasks.h"
 #include "ecs/ops/ops.h"
 #include "ecs/services/services.h"
@@ -73,6 +74,7 @@ struct cluster {
     struct ecs_store *store;
     struct instance_controller *instances;
     struct task_controller *tasks;
+    struct service_controller *services;
     struct definition_controller *definitions;
     struct controller *controllers[8]; /* in the order in which they start */
     size_t n_controllers;
@@ -109,10 +111,12 @@ static int connect_cluster(struct cluster *c, struct stop *stop, struct err *err
     c->store = ecs_store_new(c->client, stop);
     c->tasks = task_controller_new(c->store);
     c->instances = instance_controller_new(c->store, arg.region, arg.account_id);
+    c->services = service_controller_new(c->store, arg.region, arg.account_id);
     c->definitions = definition_controller_new(c->store);
     c->controllers[c->n_controllers++] = instance_controller_base(c->instances);
     c->controllers[c->n_controllers++] = task_controller_base(c->tasks);
     c->controllers[c->n_controllers++] = definition_controller_base(c->definitions);
+    c->controllers[c->n_controllers++] = service_controller_base(c->services);
     return 0;
 }
 
@@ -192,6 +196,7 @@ out:
     stop_request(stop);
     if (c.store)
         ecs_store_stop(c.store);
+    service_controller_free(c.services);
     task_controller_free(c.tasks);
     definition_controller_free(c.definitions);
     instance_controller_free(c.instances);

@@ -515,6 +515,27 @@ int ecs_store_delete(struct ecs_store *s, enum ecs_kind_id k, const char *ns, co
     return 0;
 }
 
+int ecs_store_delete_seen(struct ecs_store *s, enum ecs_kind_id k, const struct doc *object, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(64 * KIB);
+    _cleanup_(buf_releasep) struct buf path = BUF_INIT(PATH_MAX_BYTES), body = BUF_INIT(PATH_MAX_BYTES);
+    struct doc *options = doc_object(a);
+    const char *ns = arena_str(a, doc_str(doc_path(object, "metadata.namespace"))).p,
+               *name = ecs_object_name(object, a);
+
+    doc_set_path(a, options, "preconditions.resourceVersion",
+                 doc_string(a, doc_str(doc_path(object, "metadata.resourceVersion"))));
+    doc_set(options, "kind", doc_string(a, STR("DeleteOptions")));
+    doc_set(options, "apiVersion", doc_string(a, STR("v1")));
+    json_write(&body, options);
+    path_of(&path, k, ns, name);
+    if (answer(s, NULL, "DELETE", path.data, buf_str(&body), NULL, err) < 0 && err->code != ERR_NOT_FOUND)
+        return -1;
+    err_clear(err);
+    forget(&s->of[k], ns_of(k, ns), str_of(name), 0);
+    return 0;
+}
+
 int ecs_store_modify(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
                      ecs_store_change *change, void *ctx, struct doc **ret, struct err *err)
 {

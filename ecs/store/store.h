@@ -57,6 +57,9 @@ int ecs_store_update(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, c
                      struct doc **ret, struct err *err) MUST_CHECK;
 int ecs_store_delete(struct ecs_store *s, enum ecs_kind_id k, const char *ns, const char *name,
                      struct err *err) MUST_CHECK;
+/* Only if it is still the version that the object shows: ERR_CONFLICT when it has changed. */
+int ecs_store_delete_seen(struct ecs_store *s, enum ecs_kind_id k, const struct doc *object,
+                          struct err *err) MUST_CHECK;
 
 /* Changes the object in place: 1 = write it, 0 = leave it as it is, -1 = give up with err. May run several times, each
  * time on a newer version. */
