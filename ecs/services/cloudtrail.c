@@ -19,10 +19,15 @@ struct lookup {
     bool more;
 };
 
+static struct str text(const char *s)
+{
+    return str_of(s ? s : "");
+}
+
 static bool resource_fits(const struct audit_event *e, bool by_type, struct str value)
 {
     for (size_t i = 0; i < e->n_resources; i++)
-        if (str_is(value, by_type ? e->resources[i].type : e->resources[i].name))
+        if (str_eq(value, text(by_type ? e->resources[i].type : e->resources[i].name)))
             return true;
     return false;
 }
@@ -39,17 +44,18 @@ static bool fits_key(const struct lookup *l, const struct audit_event *e)
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (str_is(l->key, texts[i].key))
-            return str_is(l->value, texts[i].value);
+            return str_eq(l->value, text(texts[i].value));
     return resource_fits(e, str_is(l->key, "ResourceType"), l->value);
 }
 
 static void put(struct lookup *l, struct doc *o, const char *key, const char *value)
 {
-    doc_set(o, key, doc_string_copy(l->arena, str_of(value)));
+    doc_set(o, key, doc_string_copy(l->arena, text(value)));
 }
 
 static void add(struct lookup *l, const struct audit_event *e)
 {
+    _cleanup_(buf_releasep) struct buf record = BUF_INIT(AUDIT_RECORD_MAX * 2);
     struct doc *o = doc_object(l->arena), *resources = doc_array(l->arena);
 
     if (!o || !resources)
@@ -57,11 +63,11 @@ static void add(struct lookup *l, const struct audit_event *e)
     put(l, o, "EventId", e->id);
     put(l, o, "EventName", e->name);
     put(l, o, "ReadOnly", e->read_only ? "true" : "false");
-    if (e->access_key[0])
+    if (e->access_key)
         put(l, o, "AccessKeyId", e->access_key);
     doc_set(o, "EventTime", doc_int(l->arena, e->time_ns / NS_PER_S));
     put(l, o, "EventSource", e->source);
-    if (e->user[0])
+    if (e->user)
         put(l, o, "Username", e->user);
     for (size_t i = 0; i < e->n_resources; i++) {
         struct doc *r = doc_append(resources, doc_object(l->arena));
@@ -69,7 +75,8 @@ static void add(struct lookup *l, const struct audit_event *e)
         put(l, r, "ResourceName", e->resources[i].name);
     }
     doc_set(o, "Resources", resources);
-    put(l, o, "CloudTrailEvent", e->line);
+    audit_put_record(&record, e);
+    put(l, o, "CloudTrailEvent", record.data);
     doc_append(l->events, o);
 }
 

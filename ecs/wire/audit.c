@@ -2,11 +2,19 @@
 
 #include "api/json.h"
 #include "base/clock.h"
+#include "base/limits.h"
+#include "base/map.h"
 #include "base/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+
+/* One of the texts of events, with how many members of events it is. */
+struct text {
+    size_t refs;
+    char s[];
+};
 
 struct ring {
     struct audit_event *v;
@@ -16,6 +24,7 @@ struct ring {
 struct audit {
     pthread_mutex_t lock;
     struct ring writes, reads;
+    struct map texts; /* text -> struct text */
     uint64_t count;
     int fd; /* -1 = none */
 };
@@ -36,17 +45,47 @@ static const struct {
     {"resourceArn", "AWS::ECS::Resource"},
 };
 
-static void event_release(struct audit_event *e)
+/* --- texts --- */
+
+static const char *hold(struct audit *a, const char *s)
 {
-    for (size_t i = 0; i < e->n_resources; i++)
-        free(e->resources[i].name);
-    free(e->name);
-    free(e->source);
-    free(e->user);
-    free(e->access_key);
-    free(e->line);
-    *e = (struct audit_event){0};
+    if (!s || !*s)
+        return NULL;
+    struct text *t = map_gets(&a->texts, s);
+    if (!t) {
+        size_t n = strlen(s) + 1;
+        t = xmalloc(sizeof(*t) + n);
+        t->refs = 0;
+        memcpy(t->s, s, n);
+        map_set(&a->texts, str_of(s), t);
+    }
+    t->refs++;
+    return t->s;
 }
+
+static void let_go(struct audit *a, const char *s)
+{
+    if (!s)
+        return;
+    struct text *t = map_gets(&a->texts, s);
+    if (t && --t->refs == 0)
+        map_del(&a->texts, str_of(s));
+}
+
+/* The members of an event that are texts of the trail. */
+static size_t texts_of(struct audit_event *e, const char ***ret)
+{
+    const char **all[] = {&e->name,       &e->source,     &e->region,       &e->account,      &e->source_ip,
+                          &e->user_agent, &e->arn,        &e->user_id,      &e->user_account, &e->user,
+                          &e->access_key, &e->error_code, &e->error_message};
+    size_t n = ARRAY_LEN(all);
+
+    memcpy(ret, all, sizeof(all));
+    for (size_t i = 0; i < e->n_resources; i++)
+        ret[n++] = &e->resources[i].name;
+    return n;
+}
+#define TEXTS_MAX (13 + AUDIT_RESOURCES_MAX)
 
 int audit_new(const char *file, struct audit **ret, struct err *err)
 {
@@ -65,23 +104,18 @@ int audit_new(const char *file, struct audit **ret, struct err *err)
     a->reads.max = AUDIT_READS_MAX;
     a->writes.v = xcalloc(a->writes.max, sizeof(*a->writes.v));
     a->reads.v = xcalloc(a->reads.max, sizeof(*a->reads.v));
+    map_init(&a->texts, free);
     *ret = a;
     return 0;
-}
-
-static void ring_free(struct ring *r)
-{
-    for (size_t i = 0; i < r->max; i++)
-        event_release(&r->v[i]);
-    free(r->v);
 }
 
 struct audit *audit_free(struct audit *a)
 {
     if (!a)
         return NULL;
-    ring_free(&a->writes);
-    ring_free(&a->reads);
+    free(a->writes.v);
+    free(a->reads.v);
+    map_release(&a->texts);
     if (a->fd >= 0)
         close(a->fd);
     pthread_mutex_destroy(&a->lock);
@@ -100,10 +134,10 @@ static struct str cut(struct str s, size_t max)
     return s.n ? s : STR("");
 }
 
-static char *cut_copy(struct str s, size_t max)
+static const char *cut_copy(struct arena *a, struct str s, size_t max)
 {
     s = cut(s, max);
-    return xstrndup(s.p, s.n);
+    return s.n ? arena_str(a, s).p : NULL;
 }
 
 static void put(struct buf *out, const char *key, struct str value, size_t max)
@@ -120,20 +154,25 @@ static const char *identity_type(struct str arn)
                                                         : "IAMUser";
 }
 
-static void put_identity(struct buf *out, const struct aws_principal *p)
+static void put_text(struct buf *out, const char *key, const char *value, size_t max)
+{
+    put(out, key, str_of(value ? value : ""), max);
+}
+
+static void put_identity(struct buf *out, const struct audit_event *e)
 {
     buf_puts(out, "\"userIdentity\":{");
-    if (p->arn.n) {
-        put(out, "type", str_of(identity_type(p->arn)), 32);
-        put(out, "principalId", p->user_id, 64);
-        put(out, "arn", p->arn, 256);
-        put(out, "accountId", p->account, 32);
-        put(out, "userName", p->user_name, 128);
+    if (e->arn) {
+        put_text(out, "type", identity_type(str_of(e->arn)), 32);
+        put_text(out, "principalId", e->user_id, 64);
+        put_text(out, "arn", e->arn, 256);
+        put_text(out, "accountId", e->user_account, 32);
+        put_text(out, "userName", e->user, 128);
     } else {
         put(out, "type", STR("Unknown"), 32); /* nobody could be authenticated */
     }
-    if (p->access_key.n)
-        put(out, "accessKeyId", p->access_key, 128);
+    if (e->access_key)
+        put_text(out, "accessKeyId", e->access_key, 128);
     out->len--;
     buf_puts(out, "},");
 }
@@ -153,41 +192,39 @@ static void put_resources(struct buf *out, const struct audit_event *e)
     buf_puts(out, "],");
 }
 
-static void put_record(struct buf *out, const struct aws_call *c, const struct audit_event *e, const char *code,
-                       const char *message)
+void audit_put_record(struct buf *out, const struct audit_event *e)
 {
     char when[RFC3339_MAX];
 
     format_rfc3339(when, e->time_ns, 0);
     buf_puts(out, "{\"eventVersion\":\"1.08\",");
-    put_identity(out, &c->principal);
+    put_identity(out, e);
     put(out, "eventTime", str_of(when), 64);
-    put(out, "eventSource", str_of(e->source), 128);
-    put(out, "eventName", str_of(e->name), 128);
-    put(out, "awsRegion", str_of(c->region), 64);
-    put(out, "sourceIPAddress", str_of(c->source_ip), 64);
-    put(out, "userAgent", c->user_agent, 256);
-    if (code) {
-        put(out, "errorCode", str_of(code), 128);
-        put(out, "errorMessage", str_of(message), 512);
+    put_text(out, "eventSource", e->source, 128);
+    put_text(out, "eventName", e->name, 128);
+    put_text(out, "awsRegion", e->region, 64);
+    put_text(out, "sourceIPAddress", e->source_ip, 64);
+    put_text(out, "userAgent", e->user_agent, 256);
+    if (e->error_code) {
+        put_text(out, "errorCode", e->error_code, 128);
+        put_text(out, "errorMessage", e->error_message, 512);
     }
-    put(out, "requestID", str_of(c->request_id), 64);
+    put(out, "requestID", str_of(e->request_id), 64);
     put(out, "eventID", str_of(e->id), 64);
     buf_printf(out, "\"readOnly\":%s,", e->read_only ? "true" : "false");
     put_resources(out, e);
     put(out, "eventType", STR("AwsApiCall"), 32);
     buf_puts(out, "\"managementEvent\":true,");
-    put(out, "recipientAccountId", str_of(c->account_id), 32);
+    put_text(out, "recipientAccountId", e->account, 32);
     buf_puts(out, "\"eventCategory\":\"Management\"}");
 }
 
-static void find_resources(struct audit_event *e, const struct doc *input)
+static void find_resources(struct arena *a, struct audit_event *e, const struct doc *input)
 {
     for (size_t i = 0; i < ARRAY_LEN(resource_members) && e->n_resources < AUDIT_RESOURCES_MAX; i++) {
         struct str name = doc_str(doc_get(input, resource_members[i].member));
         if (name.n)
-            e->resources[e->n_resources++] =
-                (struct audit_resource){resource_members[i].type, xstrndup(name.p, MIN_OF(name.n, (size_t)256))};
+            e->resources[e->n_resources++] = (struct audit_resource){resource_members[i].type, cut_copy(a, name, 256)};
     }
 }
 
@@ -197,36 +234,55 @@ static bool write_line(int fd, struct buf *line)
     return fd < 0 || write(fd, line->data, line->len) == (ssize_t)line->len;
 }
 
+/* The texts of e are the caller's; the trail takes its own. */
 static void keep(struct audit *a, struct audit_event *e)
 {
+    const char **texts[TEXTS_MAX];
     struct ring *r = e->read_only ? &a->reads : &a->writes;
-    struct audit_event old;
+    struct audit_event *old = &r->v[r->next];
 
     pthread_mutex_lock(&a->lock);
     e->number = ++a->count;
-    old = r->v[r->next];
-    r->v[r->next] = *e;
+    for (size_t i = 0, n = texts_of(e, texts); i < n; i++)
+        *texts[i] = hold(a, *texts[i]);
+    for (size_t i = 0, n = texts_of(old, texts); i < n; i++)
+        let_go(a, *texts[i]);
+    *old = *e;
     r->next = (r->next + 1) % r->max;
     r->n = MIN_OF(r->n + 1, r->max);
     pthread_mutex_unlock(&a->lock);
-    event_release(&old);
 }
 
 bool audit_record(struct audit *a, const struct aws_call *c, const struct aws_service *s, bool read_only,
                   const char *code, const char *message)
 {
+    _cleanup_(arena_freep) struct arena *mem = arena_new(MIB);
     _cleanup_(buf_releasep) struct buf line = BUF_INIT(AUDIT_RECORD_MAX * 2);
-    struct audit_event e = {.time_ns = c->now_ns, .read_only = read_only};
+    const struct aws_principal *p = &c->principal;
+    struct audit_event e = {.time_ns = c->now_ns,
+                            .read_only = read_only,
+                            .name = cut_copy(mem, str_of(c->operation), 128),
+                            .source = s ? s->event_source : "unknown",
+                            .region = c->region,
+                            .account = c->account_id,
+                            .source_ip = c->source_ip,
+                            .user_agent = cut_copy(mem, c->user_agent, 256),
+                            .arn = cut_copy(mem, p->arn, 256),
+                            .user_id = cut_copy(mem, p->user_id, 64),
+                            .user_account = cut_copy(mem, p->account, 32),
+                            .user = cut_copy(mem, p->user_name, 128),
+                            .access_key = cut_copy(mem, p->access_key, 128),
+                            .error_code = cut_copy(mem, str_of(code), 128),
+                            .error_message = cut_copy(mem, str_of(code ? message : NULL), 512)};
 
     random_uuid(e.id);
-    e.name = cut_copy(str_of(c->operation), 128);
-    e.source = xstrdup(s ? s->event_source : "unknown");
-    e.user = cut_copy(c->principal.user_name, 128);
-    e.access_key = cut_copy(c->principal.access_key, 128);
-    find_resources(&e, c->input);
-    put_record(&line, c, &e, code, message);
-    e.line = xstrndup(buf_str(&line).p, buf_str(&line).n);
-    bool ok = write_line(a->fd, &line) && buf_ok(&line);
+    str_copy(e.request_id, sizeof(e.request_id), str_of(c->request_id));
+    find_resources(mem, &e, c->input);
+    bool ok = true;
+    if (a->fd >= 0) {
+        audit_put_record(&line, &e);
+        ok = write_line(a->fd, &line) && buf_ok(&line);
+    }
     keep(a, &e);
     return ok;
 }

@@ -38,18 +38,24 @@ bool audit_record(struct audit *a, const struct aws_call *call, const struct aws
 
 struct audit_resource {
     const char *type; /* "AWS::ECS::Cluster" */
-    char *name;
+    const char *name;
 };
 
+/* What a record is made of. Texts belong to the trail, which keeps each once: callers and their programs are few. NULL
+ * members are empty. */
 struct audit_event {
     uint64_t number; /* counts up over all events */
     int64_t time_ns;
-    char id[40];
-    char *name, *source, *user, *access_key, *line;
+    char id[40], request_id[40];
+    const char *name, *source, *region, *account, *source_ip, *user_agent;
+    const char *arn, *user_id, *user_account, *user, *access_key;
+    const char *error_code, *error_message; /* NULL = success */
     bool read_only;
+    uint8_t n_resources;
     struct audit_resource resources[AUDIT_RESOURCES_MAX];
-    size_t n_resources;
 };
+/* The record as JSON, at most twice AUDIT_RECORD_MAX bytes. */
+void audit_put_record(struct buf *out, const struct audit_event *e);
 
 /* Calls fn for the events below `number` (UINT64_MAX = all), newest first, until it returns false. The trail is locked
  * meanwhile: fn must be quick. */

@@ -60,7 +60,7 @@ struct http_wire {
 
     http_parser parser;
     bool in_value;
-    char *room; /* for receiving */
+    char *room; /* for receiving; NULL while it waits */
 };
 
 void http_wire_init(struct http_wire *w, struct net_conn *conn, const char *method, int timeout_ms);

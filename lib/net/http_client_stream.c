@@ -64,7 +64,7 @@ int http_client_stream_read(struct http_client_stream *s, int timeout_ms, struct
             return err_set(err, ERR_CANCELLED, "cancelled");
         if (s->in.len) {
             buf_str_add(out, buf_str(&s->in));
-            buf_clear(&s->in);
+            buf_release(&s->in); /* the next piece may be an hour away */
             return buf_ok(out) ? 1 : err_set(err, ERR_TOO_LARGE, "no room for what the server sends");
         }
         int rc = http_wire_step(&s->w, err);

@@ -89,7 +89,6 @@ void http_wire_init(struct http_wire *w, struct net_conn *conn, const char *meth
     buf_init(&w->early, ROOM);
     http_parser_init(&w->parser, HTTP_RESPONSE);
     w->parser.data = w;
-    w->room = xmalloc(ROOM);
 }
 
 void http_wire_release(struct http_wire *w)
@@ -154,6 +153,8 @@ int http_wire_step(struct http_wire *w, struct err *err)
     if (w->complete)
         return 0;
     for (;;) {
+        if (!w->room)
+            w->room = xmalloc(ROOM);
         ssize_t n = net_conn_recv(w->conn, w->room, ROOM, err);
         if (n == 0)
             return take_end(w, err);
@@ -161,7 +162,11 @@ int http_wire_step(struct http_wire *w, struct err *err)
             w->got_any = true;
             return take(w, (size_t)n, err);
         }
-        if (n == -1 || wait_socket(w, POLLIN, err) < 0)
+        if (n == -1)
+            return -1;
+        free(w->room); /* a program with many watches would hold one for each, for hours */
+        w->room = NULL;
+        if (wait_socket(w, POLLIN, err) < 0)
             return -1;
     }
 }
