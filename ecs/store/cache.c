@@ -5,9 +5,12 @@
 
 #include <stdlib.h>
 
+#define MODEL_MIN 256
+#define MODEL_MAX (16 * KIB)
+
 struct entry {
     uint64_t version;
-    size_t n;
+    uint32_t n, packed, round; /* bytes of the text; held, 0: as it is */
     char text[];
 };
 
@@ -19,20 +22,20 @@ static void free_names(void *p)
 
 void ecs_cache_init(struct ecs_cache *c)
 {
+    *c = (struct ecs_cache){0};
     pthread_mutex_init(&c->lock, NULL);
     map_init(&c->namespaces, free_names);
-    c->listener = (struct ecs_cache_listener){0};
 }
 
 void ecs_cache_release(struct ecs_cache *c)
 {
     map_release(&c->namespaces);
+    pack_model_free(c->model);
     pthread_mutex_destroy(&c->lock);
 }
 
-uint64_t ecs_object_version(const struct doc *o)
+uint64_t ecs_version_of(struct str s)
 {
-    struct str s = doc_str(doc_path(o, "metadata.resourceVersion"));
     uint64_t v = 0;
 
     for (size_t i = 0; i < s.n; i++) {
@@ -41,6 +44,11 @@ uint64_t ecs_object_version(const struct doc *o)
         v = v * 10 + (uint64_t)(s.p[i] - '0');
     }
     return v;
+}
+
+uint64_t ecs_object_version(const struct doc *o)
+{
+    return ecs_version_of(doc_str(doc_path(o, "metadata.resourceVersion")));
 }
 
 static struct map *names_of(struct ecs_cache *c, struct str ns)
@@ -55,24 +63,65 @@ static struct map *names_of(struct ecs_cache *c, struct str ns)
     return names;
 }
 
-bool ecs_cache_put(struct ecs_cache *c, const struct doc *o)
+static const struct pack_model *model_of(struct ecs_cache *c, struct str text)
 {
-    _cleanup_(buf_releasep) struct buf text = BUF_INIT(LIMIT_OBJECT * 4);
+    if (!c->packed)
+        return NULL;
+    pthread_mutex_lock(&c->lock);
+    if (!c->model && text.n >= MODEL_MIN && text.n <= MODEL_MAX)
+        c->model = pack_model_new(text);
+    const struct pack_model *m = c->model; /* stays */
+    pthread_mutex_unlock(&c->lock);
+    return m;
+}
+
+static struct entry *new_entry(struct ecs_cache *c, const struct doc *o)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
+    _cleanup_(buf_releasep) struct buf text = BUF_INIT(LIMIT_OBJECT * 4), packed = BUF_INIT(LIMIT_OBJECT * 4);
+    const struct pack_model *m;
+    struct str held;
+
+    json_write(&text, c->trim ? ecs_trimmed(a, c->trim, o) : o);
+    if (arena_overflow(a) || !buf_ok(&text))
+        return NULL; /* larger than any server stores */
+    m = model_of(c, buf_str(&text));
+    bool smaller = m && pack(m, buf_str(&text), &packed) && packed.len < text.len;
+    held = buf_str(smaller ? &packed : &text);
+    struct entry *e = xmalloc(sizeof(*e) + held.n);
+    *e = (struct entry){
+        .version = ecs_object_version(o), .n = (uint32_t)text.len, .packed = smaller ? (uint32_t)held.n : 0};
+    memcpy(e->text, held.p, held.n);
+    return e;
+}
+
+/* Empty when the arena is full. */
+static struct str text_of(const struct ecs_cache *c, struct arena *a, const struct entry *e)
+{
+    if (!e->packed)
+        return arena_str(a, str_n(e->text, e->n));
+    char *p = arena_alloc(a, (size_t)e->n + 1);
+    if (!p || !unpack(c->model, str_n(e->text, e->packed), p, e->n))
+        return STR("");
+    p[e->n] = '\0';
+    return str_n(p, e->n);
+}
+
+static bool put(struct ecs_cache *c, const struct doc *o, bool listed)
+{
     struct str ns = doc_str(doc_path(o, "metadata.namespace")), name = doc_str(doc_path(o, "metadata.name"));
-    uint64_t version = ecs_object_version(o);
+    struct entry *e = new_entry(c, o), *old;
     bool newer;
 
-    json_write(&text, o);
-    if (!buf_ok(&text))
-        return false; /* larger than any server stores */
-    struct entry *e = xmalloc(sizeof(*e) + text.len);
-    e->version = version;
-    e->n = text.len;
-    memcpy(e->text, text.data, text.len);
+    if (!e)
+        return false;
     pthread_mutex_lock(&c->lock);
     struct map *names = names_of(c, ns);
-    const struct entry *old = map_get(names, name);
-    newer = !old || old->version < version;
+    old = map_get(names, name);
+    newer = old ? old->version < e->version : listed || c->seen < e->version;
+    e->round = c->round;
+    if (old)
+        old->round = c->round;
     if (newer)
         map_set(names, name, e);
     if (newer && c->listener.put)
@@ -81,6 +130,31 @@ bool ecs_cache_put(struct ecs_cache *c, const struct doc *o)
     if (!newer)
         free(e);
     return newer;
+}
+
+bool ecs_cache_put(struct ecs_cache *c, const struct doc *o)
+{
+    return put(c, o, false);
+}
+
+bool ecs_cache_put_listed(struct ecs_cache *c, const struct doc *o)
+{
+    return put(c, o, true);
+}
+
+void ecs_cache_list_begin(struct ecs_cache *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->round++;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void ecs_cache_seen(struct ecs_cache *c, uint64_t version)
+{
+    pthread_mutex_lock(&c->lock);
+    if (version > c->seen)
+        c->seen = version;
+    pthread_mutex_unlock(&c->lock);
 }
 
 bool ecs_cache_remove(struct ecs_cache *c, struct str ns, struct str name, uint64_t version)
@@ -108,7 +182,7 @@ struct str ecs_cache_get(struct ecs_cache *c, struct arena *a, struct str ns, st
     struct map *names = map_get(&c->namespaces, ns);
     const struct entry *e = names ? map_get(names, name) : NULL;
     if (e)
-        text = arena_str(a, str_n(e->text, e->n));
+        text = text_of(c, a, e);
     pthread_mutex_unlock(&c->lock);
     return text;
 }
@@ -138,35 +212,54 @@ static int by_name(const void *a, const void *b)
     return r ? r : str_cmp(x->name, y->name);
 }
 
-static void add_names(struct arena *a, const struct map_entry *ns, bool with_text, struct ecs_cache_item *items,
-                      size_t *n)
+/* Which entries of a namespace, and with what. */
+struct selection {
+    struct str ns; /* .p NULL: all */
+    bool text;
+    bool unlisted;
+};
+
+static void add_names(struct ecs_cache *c, struct arena *a, const struct map_entry *ns, const struct selection *which,
+                      struct ecs_cache_item *items, size_t *n)
 {
     struct str space = arena_str(a, str_n(ns->key, ns->key_len));
 
     map_foreach ((struct map *)ns->value, it) {
         const struct entry *e = it->value;
+        if (which->unlisted && e->round == c->round)
+            continue;
         items[(*n)++] = (struct ecs_cache_item){.ns = space,
                                                 .name = arena_str(a, str_n(it->key, it->key_len)),
-                                                .text = with_text ? arena_str(a, str_n(e->text, e->n)) : STR(""),
+                                                .text = which->text ? text_of(c, a, e) : STR(""),
                                                 .version = e->version};
     }
 }
 
-struct ecs_cache_item *ecs_cache_list(struct ecs_cache *c, struct arena *a, struct str ns, bool with_text,
-                                      size_t *ret_n)
+static struct ecs_cache_item *pick(struct ecs_cache *c, struct arena *a, const struct selection *which, size_t *ret_n)
 {
     size_t n = 0;
 
     pthread_mutex_lock(&c->lock);
-    struct ecs_cache_item *items = arena_calloc(a, count_locked(c, ns) + 1, sizeof(*items));
+    struct ecs_cache_item *items = arena_calloc(a, count_locked(c, which->ns) + 1, sizeof(*items));
     if (items)
         map_foreach (&c->namespaces, it)
-            if (!ns.p || str_is(ns, it->key))
-                add_names(a, it, with_text, items, &n);
+            if (!which->ns.p || str_is(which->ns, it->key))
+                add_names(c, a, it, which, items, &n);
     pthread_mutex_unlock(&c->lock);
     if (!items)
         return NULL;
     qsort(items, n, sizeof(*items), by_name);
     *ret_n = n;
     return items;
+}
+
+struct ecs_cache_item *ecs_cache_list(struct ecs_cache *c, struct arena *a, struct str ns, bool with_text,
+                                      size_t *ret_n)
+{
+    return pick(c, a, &(struct selection){.ns = ns, .text = with_text}, ret_n);
+}
+
+struct ecs_cache_item *ecs_cache_unlisted(struct ecs_cache *c, struct arena *a, size_t *ret_n)
+{
+    return pick(c, a, &(struct selection){.unlisted = true}, ret_n);
 }

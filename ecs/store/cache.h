@@ -1,13 +1,21 @@
 /*
  * cache.h - inside ecs/store: the newest known version of each object of one kind, as JSON text, by namespace and name.
  *
- * Thread-safe. A version older than the one held is refused.
+ * Of a kind with many objects texts are held packed (pack.h): the first one is the model of the others.
+ *
+ * Thread-safe. A version older than the one held is refused. What is held is trimmed (trim.h); listeners see all of it.
+ *
+ * Objects come from a list, from the events behind it, and from answers to our own requests, in any order. A list is
+ * taken between ecs_cache_list_begin and ecs_cache_unlisted, in as many pieces as it has; after an event the cache is
+ * told how far it has seen, so that an answer that is older than a deletion brings nothing back.
  */
 #ifndef ECS_STORE_CACHE_H
 #define ECS_STORE_CACHE_H
 
 #include "api/doc.h"
 #include "base/map.h"
+#include "ecs/store/pack.h"
+#include "ecs/store/trim.h"
 
 #include <pthread.h>
 
@@ -21,7 +29,12 @@ struct ecs_cache_listener {
 struct ecs_cache {
     pthread_mutex_t lock;
     struct ecs_cache_listener listener; /* set after the init, or none */
+    const struct ecs_trim *trim;        /* set after the init, or NULL */
+    bool packed;                        /* set after the init */
+    struct pack_model *model;           /* NULL: no object has come yet, or they are not packed */
     struct map namespaces;              /* -> struct map of name -> entry */
+    uint64_t seen;                      /* every change up to this version has arrived */
+    uint32_t round;                     /* of lists */
 };
 
 void ecs_cache_init(struct ecs_cache *c);
@@ -29,6 +42,10 @@ void ecs_cache_release(struct ecs_cache *c);
 
 /* True when the object changed what is held. o: metadata with name, namespace, resourceVersion. */
 bool ecs_cache_put(struct ecs_cache *c, const struct doc *o);
+/* The same for an object that is in the list, whatever has been seen. */
+bool ecs_cache_put_listed(struct ecs_cache *c, const struct doc *o);
+void ecs_cache_list_begin(struct ecs_cache *c);
+void ecs_cache_seen(struct ecs_cache *c, uint64_t version); /* never goes back */
 /* Removes the object unless a version newer than `version` is held (0: whatever is held). */
 bool ecs_cache_remove(struct ecs_cache *c, struct str ns, struct str name, uint64_t version);
 /* The text, copied into the arena; empty when there is no such object. */
@@ -42,8 +59,11 @@ struct ecs_cache_item {
  * arena is full. */
 struct ecs_cache_item *ecs_cache_list(struct ecs_cache *c, struct arena *a, struct str ns, bool with_text,
                                       size_t *ret_n);
+/* What is held and was not put since ecs_cache_list_begin, without texts. */
+struct ecs_cache_item *ecs_cache_unlisted(struct ecs_cache *c, struct arena *a, size_t *ret_n);
 size_t ecs_cache_count(struct ecs_cache *c, struct str ns);
 
-uint64_t ecs_object_version(const struct doc *o); /* metadata.resourceVersion; 0 when it is none */
+uint64_t ecs_version_of(struct str s);            /* 0 when it is none */
+uint64_t ecs_object_version(const struct doc *o); /* metadata.resourceVersion */
 
 #endif

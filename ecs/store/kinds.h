@@ -10,6 +10,7 @@
 #define ECS_STORE_KINDS_H
 
 #include "base/buf.h"
+#include "ecs/store/trim.h"
 
 #define ECS_GROUP "ecs.coracle.dev"
 #define ECS_VERSION "v1"
@@ -41,6 +42,8 @@ struct ecs_kind {
     bool namespaced;
     const char *base, *selector; /* of a kind that the server has by itself: where, and which of them we look at */
     struct ecs_column columns[ECS_COLUMNS_MAX];
+    bool many;            /* there may be thousands: held packed */
+    struct ecs_trim trim; /* what a copy in memory has, and so every object that the store hands out */
 };
 extern const struct ecs_kind ecs_kinds[ECS_KINDS];
 

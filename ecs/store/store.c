@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "ecs/store/cache.h"
 #include "ecs/store/census.h"
 #include "ecs/store/usage.h"
@@ -18,6 +19,7 @@
 #define BACKOFF_MIN_NS (200 * NS_PER_MS)
 #define BACKOFF_MAX_NS (15 * NS_PER_S)
 #define WATCH_S 480
+#define LIST_PAGE 50
 #define DEFINITIONS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 struct listener {
@@ -73,6 +75,8 @@ struct ecs_store *ecs_store_new(struct kube_client *client, struct stop *stop)
         s->of[k].store = s;
         s->of[k].kind = (enum ecs_kind_id)k;
         ecs_cache_init(&s->of[k].cache);
+        s->of[k].cache.packed = ecs_kinds[k].many;
+        s->of[k].cache.trim = &ecs_kinds[k].trim;
         s->of[k].cache.listener = (struct ecs_cache_listener){count_in, count_out, &s->of[k]};
     }
     return s;
@@ -165,9 +169,9 @@ static int answer(struct ecs_store *s, struct arena *a, const char *method, cons
 
 /* --- the reflector --- */
 
-static void take(struct reflector *r, const struct doc *o)
+static void take(struct reflector *r, const struct doc *o, bool listed)
 {
-    if (ecs_cache_put(&r->cache, o))
+    if (listed ? ecs_cache_put_listed(&r->cache, o) : ecs_cache_put(&r->cache, o))
         tell(r->store, r->kind, doc_str(doc_path(o, "metadata.namespace")), doc_str(doc_path(o, "metadata.name")));
 }
 
@@ -178,42 +182,64 @@ static void forget(struct reflector *r, struct str ns, struct str name, uint64_t
 }
 
 /* What the copy has and the list has not, and is not newer than the list, is gone. */
-static void forget_missing(struct reflector *r, struct arena *a, const struct doc *items, uint64_t version)
+static int forget_unlisted(struct reflector *r, uint64_t version, struct err *err)
 {
-    struct map seen;
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
     size_t n = 0;
+    struct ecs_cache_item *gone = ecs_cache_unlisted(&r->cache, a, &n);
 
-    map_init(&seen, NULL);
-    doc_foreach (items, o) {
-        const char *key = arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(doc_str(doc_path(o, "metadata.namespace"))),
-                                       STR_ARG(doc_str(doc_path(o, "metadata.name"))));
-        map_set(&seen, str_of(key), r);
-    }
-    struct ecs_cache_item *have = ecs_cache_list(&r->cache, a, str_n(NULL, 0), false, &n);
-    for (size_t i = 0; have && i < n; i++) {
-        const char *key = arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(have[i].ns), STR_ARG(have[i].name));
-        if (!map_gets(&seen, key))
-            forget(r, have[i].ns, have[i].name, version);
-    }
-    map_release(&seen);
+    if (!gone || arena_overflow(a))
+        return err_set(err, ERR_TOO_LARGE, "list of %s", ecs_kinds[r->kind].resource);
+    for (size_t i = 0; i < n; i++)
+        forget(r, gone[i].ns, gone[i].name, version);
+    return 0;
 }
 
-static int relist(struct reflector *r, char version[32], struct err *err)
+/* One page of the list: small, so that a large list leaves no large hole in the heap. `next` is the token to go on
+ * with, and in the end empty. */
+static int list_page(struct reflector *r, char version[32], struct buf *next, struct err *err)
 {
-    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_RESPONSE);
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
     _cleanup_(buf_releasep) struct buf path = BUF_INIT(PATH_MAX_BYTES);
     struct doc *list;
 
     path_of(&path, r->kind, NULL, NULL);
-    put_selector(&path, '?', &ecs_kinds[r->kind]);
+    buf_printf(&path, "?limit=%d", LIST_PAGE);
+    put_selector(&path, '&', &ecs_kinds[r->kind]);
+    if (next->len) {
+        buf_puts(&path, "&continue=");
+        percent_encode(&path, buf_str(next));
+    }
+    if (!buf_ok(&path))
+        return err_set(err, ERR_TOO_LARGE, "list of %s: the token", ecs_kinds[r->kind].resource);
     if (answer(r->store, a, "GET", path.data, STR(""), &list, err) < 0)
         return -1;
-    const struct doc *items = doc_get(list, "items");
-    doc_foreach (items, o)
-        take(r, o);
-    if (arena_overflow(a) || !str_copy(version, 32, doc_str(doc_path(list, "metadata.resourceVersion"))))
+    doc_foreach (doc_get(list, "items"), o)
+        take(r, o, true);
+    buf_clear(next);
+    buf_str_add(next, doc_str(doc_path(list, "metadata.continue")));
+    if (!buf_ok(next) || arena_overflow(a) ||
+        !str_copy(version, 32, doc_str(doc_path(list, "metadata.resourceVersion"))))
         return err_set(err, ERR_TOO_LARGE, "list of %s", ecs_kinds[r->kind].resource);
-    forget_missing(r, a, items, ecs_object_version(list));
+    return 0;
+}
+
+static int relist(struct reflector *r, char version[32], struct err *err)
+{
+    _cleanup_(buf_releasep) struct buf next = BUF_INIT(PATH_MAX_BYTES / 2);
+    char at[32] = "";
+
+    ecs_cache_list_begin(&r->cache);
+    do {
+        if (stop_requested(r->store->stop))
+            return err_set(err, ERR_CANCELLED, "stopped");
+        if (list_page(r, at, &next, err) < 0)
+            return -1;
+    } while (next.len);
+    if (forget_unlisted(r, ecs_version_of(str_of(at)), err) < 0)
+        return -1;
+    ecs_cache_seen(&r->cache, ecs_version_of(str_of(at)));
+    memcpy(version, at, sizeof(at));
     __atomic_store_n(&r->synced, true, __ATOMIC_RELEASE);
     return 0;
 }
@@ -234,8 +260,9 @@ static int event(struct reflector *r, struct arena *a, struct str line, char ver
     if (str_is(type, "DELETED"))
         forget(r, ns, name, ecs_object_version(o));
     else if (!str_is(type, "BOOKMARK"))
-        take(r, o);
+        take(r, o, false);
     str_copy(version, 32, doc_str(doc_path(o, "metadata.resourceVersion")));
+    ecs_cache_seen(&r->cache, ecs_object_version(o));
     return 0;
 }
 
@@ -253,6 +280,8 @@ static int events(struct reflector *r, struct arena *a, struct buf *in, char ver
         at = (size_t)(end - in->data) + 1;
     }
     buf_consume(in, at);
+    if (in->len == 0)
+        buf_release(in); /* thirteen of these wait at any time */
     return 0;
 }
 
@@ -386,6 +415,7 @@ static int fetch(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const
     if (answer(s, a, "GET", path.data, STR(""), ret, err) < 0)
         return -1;
     ecs_cache_put(&s->of[k].cache, *ret);
+    *ret = ecs_trimmed(a, &ecs_kinds[k].trim, *ret);
     return 0;
 }
 
@@ -482,6 +512,7 @@ static int write_object(struct ecs_store *s, struct arena *a, enum ecs_kind_id k
     if (answer(s, a, method, path.data, buf_str(&body), &got, err) < 0)
         return -1;
     ecs_cache_put(&s->of[k].cache, got);
+    got = ecs_trimmed(a, &ecs_kinds[k].trim, got);
     tell(s, k, doc_str(doc_path(got, "metadata.namespace")), doc_str(doc_path(got, "metadata.name")));
     if (ret)
         *ret = got;
@@ -500,6 +531,8 @@ int ecs_store_create(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, s
 int ecs_store_update(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const struct doc *object,
                      struct doc **ret, struct err *err)
 {
+    if (ecs_kinds[k].base)
+        return err_set(err, ERR_INTERNAL, "%s are not ours to update", ecs_kinds[k].resource);
     return write_object(s, a, k, "PUT", ecs_object_name(object, a), object, ret, err);
 }
 

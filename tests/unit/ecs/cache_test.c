@@ -64,6 +64,69 @@ static void lists_are_by_namespace_and_sorted(void **state)
     ecs_cache_release(&c);
 }
 
+/* A GET that was answered before a deletion, and comes after the deletion was seen. */
+static void an_old_answer_brings_nothing_back(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(1 << 20);
+    struct ecs_cache c;
+
+    ecs_cache_init(&c);
+    ecs_cache_put(&c, object(a, "n", "x", 5, ""));
+    assert_true(ecs_cache_remove(&c, STR("n"), STR("x"), 7));
+    ecs_cache_seen(&c, 7);
+    assert_false(ecs_cache_put(&c, object(a, "n", "x", 5, "")));
+    assert_int_equal(ecs_cache_count(&c, STR("n")), 0);
+    assert_true(ecs_cache_put(&c, object(a, "n", "x", 8, ""))); /* made again */
+    ecs_cache_seen(&c, 6);
+    assert_int_equal(c.seen, 7);
+    assert_true(ecs_cache_put_listed(&c, object(a, "n", "y", 3, ""))); /* a list is right whatever was seen */
+    ecs_cache_release(&c);
+}
+
+static void what_no_page_has_is_told(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(1 << 20);
+    struct ecs_cache c;
+    size_t n = 0;
+
+    ecs_cache_init(&c);
+    for (int i = 0; i < 5; i++)
+        ecs_cache_put(&c, object(a, "n", arena_printf(a, "%d", i), 10 + i, ""));
+    ecs_cache_list_begin(&c);
+    assert_true(ecs_cache_put_listed(&c, object(a, "n", "1", 20, "newer")));
+    assert_false(ecs_cache_put_listed(&c, object(a, "n", "3", 13, "the same")));
+    ecs_cache_put(&c, object(a, "n", "9", 30, "written meanwhile"));
+    struct ecs_cache_item *v = ecs_cache_unlisted(&c, a, &n);
+    assert_int_equal(n, 3);
+    assert_true(str_is(v[0].name, "0") && str_is(v[1].name, "2") && str_is(v[2].name, "4") && v[2].version == 14);
+    ecs_cache_release(&c);
+}
+
+static void packed_texts_come_back(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(1 << 22);
+    struct ecs_cache c;
+    size_t n = 0;
+
+    ecs_cache_init(&c);
+    c.packed = true;
+    for (int i = 0; i < 50; i++) {
+        const char *value = arena_printf(a, "%0*d", i * 40, i);
+        ecs_cache_put(&c, object(a, "n", arena_printf(a, "%d", i), i + 1, value));
+    }
+    for (int i = 0; i < 50; i++) {
+        const char *value = arena_printf(a, "%0*d", i * 40, i), *name = arena_printf(a, "%d", i);
+        struct err err = ERR_INIT;
+        struct doc *o;
+        assert_int_equal(json_parse(a, ecs_cache_get(&c, a, STR("n"), str_of(name)), NULL, &o, &err), 0);
+        assert_true(doc_equal(o, object(a, "n", name, i + 1, value)));
+    }
+    struct ecs_cache_item *v = ecs_cache_list(&c, a, STR("n"), true, &n);
+    assert_int_equal(n, 50);
+    assert_true(memmem(v[49].text.p, v[49].text.n, "\"9\"", 3) != NULL);
+    ecs_cache_release(&c);
+}
+
 static void definitions_are_json(void **state)
 {
     for (int k = 0; k < ECS_KINDS; k++) {
@@ -85,6 +148,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(versions_only_go_forward),
                                        cmocka_unit_test(lists_are_by_namespace_and_sorted),
+                                       cmocka_unit_test(an_old_answer_brings_nothing_back),
+                                       cmocka_unit_test(what_no_page_has_is_told),
+                                       cmocka_unit_test(packed_texts_come_back),
                                        cmocka_unit_test(definitions_are_json)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
