@@ -185,6 +185,43 @@ static bool is_own(const struct doc *attribute)
     return str_starts(doc_str(doc_get(attribute, "name")), STR("ecs.")) || doc_true(doc_get(attribute, "registered"));
 }
 
+static struct doc *find_attribute(const struct doc *list, struct str name)
+{
+    doc_foreach (list, at) {
+        if (str_eq(doc_str(doc_get(at, "name")), name))
+            return at;
+    }
+    return NULL;
+}
+
+void instance_put_attribute(struct arena *a, struct doc *list, struct str name, struct str value)
+{
+    struct doc *at = find_attribute(list, name);
+
+    if (at)
+        doc_unlink(list, at);
+    add_attribute(a, list, name, value);
+}
+
+bool instance_remove_attribute(struct doc *list, struct str name, struct str *ret_old)
+{
+    struct doc *at = find_attribute(list, name);
+
+    if (!at || is_own(at))
+        return false;
+    *ret_old = doc_str(doc_get(at, "value"));
+    return doc_unlink(list, at);
+}
+
+size_t instance_custom_attributes(const struct doc *list)
+{
+    size_t n = 0;
+
+    doc_foreach (list, at)
+        n += !is_own(at);
+    return n;
+}
+
 static struct doc *attributes_of(struct arena *a, const struct instance_origin *from, const struct doc *old)
 {
     const struct doc *info = doc_path(from->node, "status.nodeInfo");
@@ -201,8 +238,11 @@ static struct doc *attributes_of(struct arena *a, const struct instance_origin *
     if (type.n)
         add_attribute(a, list, STR("ecs.instance-type"), type);
     doc_foreach (doc_path(from->node, "metadata.labels"), l) {
-        if (str_starts(doc_key(l), STR(LABEL_ATTRIBUTE))) {
-            add_attribute(a, list, str_from(doc_key(l), sizeof(LABEL_ATTRIBUTE) - 1), doc_str(l));
+        struct str name = str_from(doc_key(l), sizeof(LABEL_ATTRIBUTE) - 1);
+        const struct doc *put = find_attribute(old, name);
+
+        if (str_starts(doc_key(l), STR(LABEL_ATTRIBUTE)) && (!put || is_own(put))) { /* one that was put wins */
+            add_attribute(a, list, name, doc_str(l));
             doc_set(list->last, "registered", doc_bool(a, true));
         }
     }

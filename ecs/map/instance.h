@@ -41,6 +41,10 @@ void instance_make(struct arena *a, struct doc *object, const struct instance_or
 bool instance_renew(struct arena *a, struct doc *object, const struct instance_origin *from);
 /* Can the object go (its node has gone for INSTANCE_KEPT_S)? *ret_at is when. */
 bool instance_expires(const struct doc *object, int64_t *ret_at);
+/* Of status.attributes of an object: sets one; removes one that was put (false: there is none); how many were put. */
+void instance_put_attribute(struct arena *a, struct doc *list, struct str name, struct str value);
+bool instance_remove_attribute(struct doc *list, struct str name, struct str *ret_old);
+size_t instance_custom_attributes(const struct doc *list);
 /* Counts a change of the object: status.version. */
 void instance_count_change(struct arena *a, struct doc *object);
 

@@ -1,6 +1,12 @@
 #include "ecs/map/placement.h"
+#include "base/map.h"
 #include "ecs/map/fault.h"
+#include "ecs/map/instance.h"
 #include "ecs/map/query.h"
+
+struct candidates {
+    size_t *v, n; /* indices of instances */
+};
 
 const uint16_t placement_reserved[] = {22, 2375, 2376, 51678, 51679};
 const size_t placement_reserved_n = ARRAY_LEN(placement_reserved);
@@ -23,8 +29,21 @@ static struct str attribute_value(const struct placement_instance *in, struct st
     return STR("");
 }
 
-static bool instance_value(const void *ctx, struct str subject, size_t i, struct str *ret)
+static struct str agent_connected(const struct placement_instance *in)
 {
+    return in->connected ? STR("true") : STR("false");
+}
+
+bool placement_value(const void *ctx, struct str subject, size_t i, struct str *ret)
+{
+    static const struct {
+        const char *subject;
+        size_t offset; /* of the struct str */
+    } members[] = {{"ec2InstanceId", offsetof(struct placement_instance, ec2_instance_id)},
+                   {"containerInstanceArn", offsetof(struct placement_instance, arn)},
+                   {"agentVersion", offsetof(struct placement_instance, agent_version)},
+                   {"registeredAt", offsetof(struct placement_instance, registered_at)},
+                   {"runningTasksCount", offsetof(struct placement_instance, running_text)}};
     const struct placement_instance *in = ctx;
     bool found = false;
 
@@ -35,17 +54,21 @@ static bool instance_value(const void *ctx, struct str subject, size_t i, struct
     }
     if (i > 0)
         return false;
-    if (str_is(subject, "ec2InstanceId") || str_is(subject, "ec2instanceid")) {
-        *ret = in->ec2_instance_id;
-        return true;
-    }
-    if (str_is(subject, "containerInstanceArn") || str_is(subject, "arn")) {
-        *ret = in->arn;
-        return true;
-    }
-    if (str_starts(subject, STR("attribute:")))
+    if (str_starts(subject, STR("attribute:"))) {
         *ret = attribute_value(in, str_from(subject, 10), &found);
-    return found;
+        return found || instance_can(str_from(subject, 10));
+    }
+    if (str_ieq(subject, STR("agentConnected"))) {
+        *ret = agent_connected(in);
+        return true;
+    }
+    for (size_t k = 0; k < ARRAY_LEN(members); k++) {
+        if (!str_ieq(subject, str_of(members[k].subject)))
+            continue;
+        *ret = *(const struct str *)((const char *)in + members[k].offset);
+        return ret->n > 0;
+    }
+    return false;
 }
 
 static size_t group_count(const struct placement_instance *in, struct str group)
@@ -75,8 +98,6 @@ static const char *resource_failure(const struct placement_instance *in, const s
 {
     size_t more = 0;
 
-    if (!in->active || !in->connected)
-        return "AGENT";
     if (req->size.cpu > in->remaining.cpu)
         return "RESOURCE:CPU";
     if (req->size.memory > in->remaining.memory)
@@ -84,128 +105,283 @@ static const char *resource_failure(const struct placement_instance *in, const s
     if (in->pods_max > 0 && in->pods >= in->pods_max)
         return "RESOURCE:ENI"; /* each pod has an interface of its own; ECS has no other word for it */
     for (size_t i = 0; i < req->n_ports; i++) {
-        more += req->ports[i].host_port > 0;
-        if (req->ports[i].host_port > 0 && port_taken(in, &req->ports[i]))
+        if (req->ports[i].host_port <= 0)
+            continue;
+        more += !placement_port_is_dynamic(req->ports[i].host_port);
+        if (port_taken(in, &req->ports[i]))
             return "RESOURCE:PORTS";
     }
-    return in->n_ports + more > PLACEMENT_PORTS_MAX ? "RESOURCE:PORTS" : NULL;
+    return more > 0 && in->n_ports + more > PLACEMENT_PORTS_MAX ? "RESOURCE:PORTS" : NULL;
 }
 
-static int constraint_failure(struct arena *a, const struct placement_instance *in, const struct placement_request *req,
-                              const char **ret, struct err *err)
+/* --- constraints --- */
+
+/* What a request asks of any instance, read once. */
+struct demands {
+    const struct query **queries;
+    size_t n;
+    bool distinct;
+    const struct doc *attributes; /* requiresAttributes */
+    struct str architecture;      /* as the attribute says it; empty: any */
+};
+
+static struct str architecture_of(const struct doc *taskdef)
 {
+    struct str s = doc_str(doc_path(taskdef, "runtimePlatform.cpuArchitecture"));
+
+    return str_is(s, "ARM64") ? STR("arm64") : str_is(s, "X86_64") ? STR("x86_64") : STR("");
+}
+
+static int read_demands(struct arena *a, const struct placement_request *req, struct demands *ret, struct err *err)
+{
+    size_t max = doc_count(req->constraints[0]) + doc_count(req->constraints[1]);
+
+    *ret = (struct demands){.queries = arena_calloc(a, max + 1, sizeof(const struct query *)),
+                            .attributes = doc_get(req->taskdef, "requiresAttributes"),
+                            .architecture = architecture_of(req->taskdef)};
+    if (!ret->queries)
+        return err_set(err, ERR_TOO_LARGE, "too many placement constraints");
     for (size_t i = 0; i < ARRAY_LEN(req->constraints); i++) {
         doc_foreach (req->constraints[i], c) {
-            const struct query *q;
-
-            if (str_is(doc_str(doc_get(c, "type")), "distinctInstance")) {
-                if (group_count(in, req->group) > 0)
-                    *ret = "ATTRIBUTE";
-                continue;
-            }
-            if (query_parse(a, doc_str(doc_get(c, "expression")), &q, err) < 0)
+            if (str_is(doc_str(doc_get(c, "type")), "distinctInstance"))
+                ret->distinct = true;
+            else if (query_parse(a, doc_str(doc_get(c, "expression")), &ret->queries[ret->n++], err) < 0)
                 return -1;
-            if (!query_matches(q, instance_value, in))
-                *ret = "MEMBEROF_PLACEMENT";
         }
     }
     return 0;
+}
+
+static bool has_attributes(const struct placement_instance *in, const struct demands *d)
+{
+    bool found;
+    struct str architecture = attribute_value(in, STR("ecs.cpu-architecture"), &found);
+
+    if (found && d->architecture.n && !str_eq(architecture, d->architecture))
+        return false;
+    doc_foreach (d->attributes, at) {
+        struct str name = doc_str(doc_get(at, "name")), value = doc_str(doc_get(at, "value"));
+        struct str have = attribute_value(in, name, &found);
+
+        if (!(found ? !value.n || str_eq(have, value) : instance_can(name)))
+            return false;
+    }
+    return true;
+}
+
+/* What does not depend on what has been placed. */
+static const char *standing_failure(const struct placement_instance *in, const struct demands *d)
+{
+    if (!in->active)
+        return PLACEMENT_NOT_ACTIVE;
+    for (size_t i = 0; i < d->n; i++) {
+        if (!query_matches(d->queries[i], placement_value, in))
+            return PLACEMENT_MEMBER_OF;
+    }
+    return has_attributes(in, d) ? NULL : "ATTRIBUTE";
+}
+
+static const char *failure(const struct placement_instance *in, const struct placement_request *req,
+                           const struct demands *d)
+{
+    const char *reason = standing_failure(in, d);
+
+    if (reason)
+        return reason;
+    if (!in->connected)
+        return "AGENT";
+    if (d->distinct && group_count(in, req->group) > 0)
+        return PLACEMENT_DISTINCT;
+    return resource_failure(in, req);
 }
 
 int placement_fits(struct arena *a, const struct placement_instance *instance, const struct placement_request *req,
                    const char **ret_reason, struct err *err)
 {
-    const char *reason = NULL;
+    struct demands d;
 
-    if (constraint_failure(a, instance, req, &reason, err) < 0)
+    if (read_demands(a, req, &d, err) < 0)
         return -1;
-    *ret_reason = reason ? reason : resource_failure(instance, req);
+    *ret_reason = failure(instance, req, &d);
+    return 0;
+}
+
+int placement_admits(struct arena *a, const struct placement_instance *instances, size_t n,
+                     const struct placement_request *req, bool *ret, struct err *err)
+{
+    struct demands d;
+
+    if (read_demands(a, req, &d, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        ret[i] = !standing_failure(&instances[i], &d);
+    return 0;
+}
+
+int placement_reasons(struct arena *a, const struct placement_instance *instances, size_t n,
+                      const struct placement_request *req, const char **ret, struct err *err)
+{
+    struct demands d;
+
+    if (read_demands(a, req, &d, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        ret[i] = failure(&instances[i], req, &d);
     return 0;
 }
 
 /* --- strategies --- */
 
-struct ranking {
-    const struct placement_instance *all;
-    size_t n;
-    const struct placement_request *req;
-};
-
 static struct str spread_key(const struct placement_instance *in, struct str field)
 {
     bool found;
 
-    if (str_ieq(field, STR("instanceId")) || str_ieq(field, STR("host")))
-        return in->arn;
     return attribute_value(in, str_starts(field, STR("attribute:")) ? str_from(field, 10) : field, &found);
 }
 
-/* Tasks of the group on all the instances that have the same value. */
-static int64_t spread_load(const struct ranking *r, const struct placement_instance *in, struct str field)
+static bool is_instance_field(struct str field)
 {
-    struct str key = spread_key(in, field);
-    int64_t n = 0;
+    return str_ieq(field, STR("instanceId")) || str_ieq(field, STR("host"));
+}
 
-    for (size_t i = 0; i < r->n; i++) {
-        if (str_eq(spread_key(&r->all[i], field), key))
-            n += (int64_t)group_count(&r->all[i], r->req->group);
+/* Tasks of the group on all the instances that have the same value, for each instance. */
+static void rank_spread(const struct placement_instance *in, size_t n, const struct placement_request *req,
+                        struct str field, int64_t *rank)
+{
+    struct map sums; /* value -> sum + 1 as a pointer: a map holds no NULL */
+
+    for (size_t i = 0; i < n; i++)
+        rank[i] = (int64_t)group_count(&in[i], req->group);
+    if (is_instance_field(field))
+        return;
+    map_init(&sums, NULL);
+    for (size_t i = 0; i < n; i++) {
+        struct str key = spread_key(&in[i], field);
+        uintptr_t sum = (uintptr_t)map_get(&sums, key);
+
+        map_set(&sums, key, (void *)((sum ? sum : 1) + (uintptr_t)rank[i]));
     }
-    return n;
+    for (size_t i = 0; i < n; i++)
+        rank[i] = (int64_t)(uintptr_t)map_get(&sums, spread_key(&in[i], field));
+    map_release(&sums);
 }
 
 /* Smaller is better. */
-static int64_t rank_of(const struct ranking *r, const struct placement_instance *in, const struct doc *strategy)
+static void rank_all(const struct placement_instance *in, size_t n, const struct placement_request *req,
+                     const struct doc *strategy, int64_t *rank)
 {
     struct str type = doc_str(doc_get(strategy, "type")), field = doc_str(doc_get(strategy, "field"));
 
-    if (str_is(type, "spread"))
-        return spread_load(r, in, field);
-    if (str_is(type, "binpack"))
-        return str_ieq(field, STR("cpu")) ? in->remaining.cpu : in->remaining.memory;
-    return 0;
-}
-
-/* Is candidate better than best, by the strategies in their order? */
-static bool better(const struct ranking *r, const struct placement_instance *candidate,
-                   const struct placement_instance *best)
-{
-    doc_foreach (r->req->strategy, s) {
-        int64_t x = rank_of(r, candidate, s), y = rank_of(r, best, s);
-
-        if (x != y)
-            return x < y;
+    if (str_is(type, "spread")) {
+        rank_spread(in, n, req, field, rank);
+        return;
     }
-    return false;
+    for (size_t i = 0; i < n; i++) {
+        rank[i] = 0; /* random: whoever is left in the end */
+        if (str_is(type, "binpack"))
+            rank[i] = str_ieq(field, STR("cpu")) ? in[i].remaining.cpu : in[i].remaining.memory;
+    }
 }
 
-static bool is_random(const struct doc *strategy)
+/* Keeps of the candidates those of the best rank. */
+static void keep_best(struct candidates *c, const int64_t *rank)
 {
-    return str_is(doc_str(doc_get(doc_at(strategy, 0), "type")), "random");
+    size_t kept = 0;
+    int64_t best = INT64_MAX;
+
+    for (size_t i = 0; i < c->n; i++)
+        best = MIN_OF(best, rank[c->v[i]]);
+    for (size_t i = 0; i < c->n; i++) {
+        if (rank[c->v[i]] == best)
+            c->v[kept++] = c->v[i];
+    }
+    c->n = kept;
+}
+
+size_t placement_closest(const struct placement_instance *instances, const char *const *reasons, size_t n)
+{
+    static const char *const far[] = {PLACEMENT_NOT_ACTIVE, PLACEMENT_MEMBER_OF, "ATTRIBUTE", "AGENT",
+                                      PLACEMENT_DISTINCT};
+    size_t best = n, best_at = 0;
+
+    (void)instances;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = 0;
+
+        while (at < ARRAY_LEN(far) && reasons[i] && strcmp(reasons[i], far[at]) != 0)
+            at++;
+        if (reasons[i] && (best == n || at > best_at)) {
+            best = i;
+            best_at = at;
+        }
+    }
+    return best;
 }
 
 int placement_choose(struct arena *a, const struct placement_instance *instances, size_t n,
                      const struct placement_request *req, size_t *ret, const char **ret_reason, struct err *err)
 {
-    struct ranking r = {instances, n, req};
-    size_t best = n, last = n;
-    const char *reason = "AGENT", *why;
-    size_t start = n > 0 && is_random(req->strategy) ? (size_t)(req->random % n) : 0;
+    const char **reasons = arena_calloc(a, n + 1, sizeof(*reasons));
+    int64_t *rank = arena_calloc(a, n + 1, sizeof(*rank));
+    struct candidates c = {.v = arena_calloc(a, n + 1, sizeof(*c.v))};
 
-    for (size_t k = 0; k < n; k++) {
-        size_t i = (start + k) % n;
-
-        if (placement_fits(a, &instances[i], req, &why, err) < 0)
-            return -1;
-        if (why) {
-            reason = why;
-            last = i;
-        } else if (best == n || better(&r, &instances[i], &instances[best])) {
-            best = i;
-        }
+    if (!reasons || !rank || !c.v)
+        return err_set(err, ERR_TOO_LARGE, "too many container instances");
+    if (placement_reasons(a, instances, n, req, reasons, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!reasons[i])
+            c.v[c.n++] = i;
     }
-    *ret = best < n ? best : last;
-    *ret_reason = best < n ? NULL : reason;
-    return best < n ? 0 : 1;
+    if (c.n == 0) {
+        *ret = placement_closest(instances, reasons, n);
+        *ret_reason = *ret < n ? reasons[*ret] : PLACEMENT_NOT_ACTIVE;
+        return 1;
+    }
+    doc_foreach (req->strategy, s) {
+        if (c.n == 1)
+            break;
+        rank_all(instances, n, req, s, rank);
+        keep_best(&c, rank);
+    }
+    *ret = c.v[req->random % c.n];
+    *ret_reason = NULL;
+    return 0;
+}
+
+char *placement_told(struct arena *a, struct str arn, const char *reason)
+{
+    static const struct {
+        const char *reason, *text;
+    } rows[] = {{"RESOURCE:CPU", "has insufficient CPU units available"},
+                {"RESOURCE:MEMORY", "has insufficient memory available"},
+                {"RESOURCE:PORTS", "is already using a port required by your task"},
+                {"RESOURCE:ENI", "has no available network interfaces"},
+                {"ATTRIBUTE", "is missing an attribute required by your task"}};
+    const char *slash = arn.n ? memrchr(arn.p, '/', arn.n) : NULL;
+    struct str id = slash ? str_from(arn, (size_t)(slash - arn.p) + 1) : arn;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (strcmp(reason, rows[i].reason) == 0)
+            return arena_printf(a, "The closest matching container-instance " STR_FMT " %s.", STR_ARG(id),
+                                rows[i].text);
+    }
+    return arena_printf(a, "The closest matching container-instance " STR_FMT " encountered error \"%s\".", STR_ARG(id),
+                        reason);
+}
+
+const struct doc *placement_of_service(struct arena *a)
+{
+    static const char *const fields[] = {"attribute:ecs.availability-zone", "instanceId"};
+    struct doc *list = doc_array(a);
+
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        struct doc *s = doc_append(list, doc_object(a));
+
+        doc_set(s, "type", doc_string(a, STR("spread")));
+        doc_set(s, "field", doc_string(a, str_of(fields[i])));
+    }
+    return list;
 }
 
 void placement_take(struct placement_instance *instance, const struct placement_request *req)
@@ -215,7 +391,7 @@ void placement_take(struct placement_instance *instance, const struct placement_
     instance->placed++;
     instance->pods++;
     for (size_t i = 0; i < req->n_ports && instance->n_ports < PLACEMENT_PORTS_MAX; i++) {
-        if (req->ports[i].host_port > 0)
+        if (req->ports[i].host_port > 0 && !placement_port_is_dynamic(req->ports[i].host_port))
             instance->ports[instance->n_ports++] =
                 (struct placement_port){(uint16_t)req->ports[i].host_port, str_is(req->ports[i].protocol, "udp")};
     }
@@ -225,6 +401,12 @@ int placement_check(struct arena *a, const struct doc *constraints, const struct
 {
     const struct query *q;
 
+    if (doc_count(constraints) > PLACEMENT_CONSTRAINTS_MAX)
+        return ecs_fault(err, ECS_INVALID, "At most %d placement constraints can be specified.",
+                         PLACEMENT_CONSTRAINTS_MAX);
+    if (doc_count(strategy) > PLACEMENT_STRATEGIES_MAX)
+        return ecs_fault(err, ECS_INVALID, "At most %d placement strategies can be specified.",
+                         PLACEMENT_STRATEGIES_MAX);
     doc_foreach (constraints, c) {
         struct str type = doc_str(doc_get(c, "type"));
 

@@ -2,9 +2,11 @@
  * placement.h - on which container instance a task goes.
  *
  * Pure: the caller gives the instances as it sees them and what the tasks placed before in the same call have taken
- * (placement_take). Constraints bind, strategies order; ties go to the earlier instance, `random` takes the caller's
- * number. Failure reasons are ECS's: RESOURCE:CPU, RESOURCE:MEMORY, RESOURCE:PORTS, ATTRIBUTE, AGENT,
- * MEMBEROF_PLACEMENT.
+ * (placement_take). Constraints bind, strategies order one after the other, and of those that are equally good the
+ * caller's number takes one (as ECS does without a strategy). Failure reasons are ECS's, literals: RESOURCE:CPU,
+ * RESOURCE:MEMORY, RESOURCE:PORTS, RESOURCE:ENI (the node takes no more pods), ATTRIBUTE, AGENT, and those below.
+ *
+ * A choice costs a look at each instance and each task on them, whatever the strategy.
  */
 #ifndef ECS_MAP_PLACEMENT_H
 #define ECS_MAP_PLACEMENT_H
@@ -17,6 +19,13 @@
 #define PLACEMENT_DYNAMIC_FIRST 32768 /* ip_local_port_range, which ECS chooses host ports from */
 #define PLACEMENT_DYNAMIC_LAST 60999
 
+#define PLACEMENT_CONSTRAINTS_MAX 10
+#define PLACEMENT_STRATEGIES_MAX 5
+
+#define PLACEMENT_NOT_ACTIVE "NO ACTIVE INSTANCES" /* it is DRAINING, or its node cordoned */
+#define PLACEMENT_MEMBER_OF "MemberOf placement constraint unsatisfied."
+#define PLACEMENT_DISTINCT "DistinctInstance placement constraint unsatisfied."
+
 struct placement_task { /* one that runs there, or is about to */
     struct str group;
 };
@@ -28,7 +37,8 @@ struct placement_attribute {
     struct str name, value;
 };
 struct placement_instance {
-    struct str arn, ec2_instance_id;
+    struct str arn, ec2_instance_id, agent_version;
+    struct str registered_at, running_text;       /* RFC 3339; a number */
     const struct placement_attribute *attributes; /* ecs.* of the instance are among them */
     size_t n_attributes;
     bool connected, active; /* the node is ready; status ACTIVE and not cordoned */
@@ -48,8 +58,9 @@ struct placement_request {
     const struct pod_port *ports; /* host_port 0 takes none in advance */
     size_t n_ports;
     struct str group;
+    const struct doc *taskdef;        /* its requiresAttributes and runtimePlatform bind; NULL: not asked */
     const struct doc *constraints[2]; /* of the task definition and of the request; NULL or arrays */
-    const struct doc *strategy;       /* array of {type, field} */
+    const struct doc *strategy;       /* array of {type, field}; NULL: any of those that fit */
     uint64_t random;
 };
 
@@ -62,15 +73,30 @@ extern const uint16_t placement_reserved[];
 extern const size_t placement_reserved_n;
 void placement_reserve(struct placement_instance *instance); /* adds them to ports */
 
-/* Index of the instance. Returns 0, or 1 when none fits: *ret_reason is then the reason of the failure (a literal), and
- * *ret is the instance that failed last (or n). -1 for a constraint that does not parse. */
+/* What the cluster query language asks of an instance (query.h): attribute:NAME, task:group, ec2InstanceId,
+ * agentConnected, agentVersion, registeredAt, runningTasksCount; ctx is a struct placement_instance. */
+bool placement_value(const void *ctx, struct str subject, size_t i, struct str *ret);
+
+/* Index of the instance. Returns 0, or 1 when none fits: *ret is then the one that came closest (n when there are none)
+ * and *ret_reason the reason of its failure. -1 for a constraint that does not parse. */
 int placement_choose(struct arena *a, const struct placement_instance *instances, size_t n,
                      const struct placement_request *req, size_t *ret, const char **ret_reason,
                      struct err *err) MUST_CHECK;
-/* Does this one instance fit (StartTask)? NULL, or the reason. err is set (reason "ATTRIBUTE") if a constraint is bad.
- */
+/* Does this one instance fit (StartTask)? NULL, or the reason. */
 int placement_fits(struct arena *a, const struct placement_instance *instance, const struct placement_request *req,
                    const char **ret_reason, struct err *err) MUST_CHECK;
+/* The same of each of n, into ret[n]: the failures of a RunTask that found no place. */
+int placement_reasons(struct arena *a, const struct placement_instance *instances, size_t n,
+                      const struct placement_request *req, const char **ret, struct err *err) MUST_CHECK;
+/* Which of n may run the task at all, whatever they have left (a DAEMON's): ACTIVE, constraints and attributes met. */
+int placement_admits(struct arena *a, const struct placement_instance *instances, size_t n,
+                     const struct placement_request *req, bool *ret, struct err *err) MUST_CHECK;
+/* Of those that failed, the one that came closest; n when none failed. */
+size_t placement_closest(const struct placement_instance *instances, const char *const *reasons, size_t n);
+/* As a service's event tells it: "The closest matching container-instance ID has insufficient CPU units available." */
+char *placement_told(struct arena *a, struct str arn, const char *reason);
+/* The strategy of a service that has none: over the zones, then over the instances. */
+const struct doc *placement_of_service(struct arena *a);
 void placement_take(struct placement_instance *instance, const struct placement_request *req);
 /* Types and fields of a strategy and of constraints, with ECS's errors; both may be NULL. */
 int placement_check(struct arena *a, const struct doc *constraints, const struct doc *strategy,

@@ -1,4 +1,5 @@
 #include "ecs/map/query.h"
+#include "base/clock.h"
 #include "base/parse.h"
 #include "ecs/map/fault.h"
 
@@ -363,14 +364,45 @@ static bool pattern_matches(struct str p, struct str s)
 
 /* --- evaluating --- */
 
-/* As numbers when both are, else as text. */
-static int compare(struct str a, struct str b)
+/* Takes a number and the dot behind it off the front of a version; -1 when there is none, 0 at the end. */
+static int version_part(struct str *rest, int64_t *ret)
+{
+    struct str part;
+
+    *ret = 0;
+    if (!rest->p || !str_split(rest, '.', &part))
+        return 0;
+    return parse_int64(part, ret) ? 1 : -1;
+}
+
+/* 1.9.2 is before 1.10; false when one of them is no version. */
+static bool compare_versions(struct str a, struct str b, int *ret)
 {
     int64_t x, y;
 
-    if (parse_int64(a, &x) && parse_int64(b, &y))
+    *ret = 0;
+    for (;;) {
+        int got_x = version_part(&a, &x), got_y = version_part(&b, &y);
+
+        if (got_x < 0 || got_y < 0)
+            return false;
+        if (got_x + got_y == 0)
+            return true;
+        if (*ret == 0)
+            *ret = x < y ? -1 : x > y;
+    }
+}
+
+/* As numbers, versions or times when both are, else as text. */
+static int compare(struct str a, struct str b)
+{
+    int64_t x, y;
+    int32_t ns;
+    int order;
+
+    if (parse_rfc3339(a, &x, &ns) && parse_rfc3339(b, &y, &ns))
         return x < y ? -1 : x > y;
-    return str_cmp(a, b);
+    return compare_versions(a, b, &order) ? order : str_cmp(a, b);
 }
 
 static bool value_passes(const struct query *q, struct str v)

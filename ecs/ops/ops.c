@@ -45,6 +45,15 @@ const struct aws_operation ecs_operations[] = {
     {"ecs", "ListTasks", ecs_list_tasks},
     {"ecs", "RunTask", ecs_run_task},
     {"ecs", "StopTask", ecs_stop_task},
+    {"ecs", "DeregisterContainerInstance", ecs_deregister_container_instance},
+    {"ecs", "DescribeContainerInstances", ecs_describe_container_instances},
+    {"ecs", "ListContainerInstances", ecs_list_container_instances},
+    {"ecs", "RegisterContainerInstance", ecs_register_container_instance},
+    {"ecs", "UpdateContainerAgent", ecs_update_container_agent},
+    {"ecs", "UpdateContainerInstancesState", ecs_update_container_instances_state},
+    {"ecs", "DeleteAttributes", ecs_delete_attributes},
+    {"ecs", "ListAttributes", ecs_list_attributes},
+    {"ecs", "PutAttributes", ecs_put_attributes},
 };
 const size_t ecs_operations_n = ARRAY_LEN(ecs_operations);
 

@@ -69,6 +69,17 @@ int ecs_describe_tasks(struct aws_call *c, struct err *err);
 int ecs_list_tasks(struct aws_call *c, struct err *err);
 int ecs_stop_task(struct aws_call *c, struct err *err);
 
+int ecs_register_container_instance(struct aws_call *c, struct err *err);
+int ecs_deregister_container_instance(struct aws_call *c, struct err *err);
+int ecs_describe_container_instances(struct aws_call *c, struct err *err);
+int ecs_list_container_instances(struct aws_call *c, struct err *err);
+int ecs_update_container_instances_state(struct aws_call *c, struct err *err);
+int ecs_update_container_agent(struct aws_call *c, struct err *err);
+
+int ecs_put_attributes(struct aws_call *c, struct err *err);
+int ecs_delete_attributes(struct aws_call *c, struct err *err);
+int ecs_list_attributes(struct aws_call *c, struct err *err);
+
 /* --- shared --- */
 static inline struct ecs *ecs_of(const struct aws_call *c)
 {

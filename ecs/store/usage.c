@@ -1,5 +1,6 @@
 #include "ecs/store/usage.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -31,7 +32,7 @@ struct space {
 struct facts {
     int refs; /* atomic */
     bool registered;
-    struct str name, node, arn, status, ec2_instance_id, capacity_provider;
+    struct str name, node, arn, status, ec2_instance_id, capacity_provider, agent_version, registered_at;
     size_t n;
     struct placement_attribute attributes[];
 };
@@ -177,8 +178,13 @@ static struct str keep(char **at, struct str s)
 
 static struct facts *facts_of(const struct doc *o)
 {
-    static const char *const paths[] = {"metadata.name",        "spec.node",     "status.containerInstanceArn",
-                                        "status.ec2InstanceId", "status.status", "status.capacityProviderName"};
+    static const char *const paths[] = {"metadata.name",
+                                        "spec.node",
+                                        "status.containerInstanceArn",
+                                        "status.ec2InstanceId",
+                                        "status.status",
+                                        "status.capacityProviderName",
+                                        "status.versionInfo.agentVersion"};
     const struct doc *attributes = doc_path(o, "status.attributes");
     size_t n = doc_count(attributes), bytes = sizeof(struct facts) + n * sizeof(struct placement_attribute);
 
@@ -186,9 +192,13 @@ static struct facts *facts_of(const struct doc *o)
         bytes += doc_str(doc_path(o, paths[i])).n + 1;
     doc_foreach (attributes, at)
         bytes += doc_str(doc_get(at, "name")).n + doc_str(doc_get(at, "value")).n + 2;
+    char at_text[RFC3339_MAX];
+    format_rfc3339(at_text, doc_int_or(doc_path(o, "status.registeredAt"), 0) * NS_PER_S, 0);
+    bytes += strlen(at_text) + 1;
     struct facts *f = xcalloc(1, bytes);
     char *room = (char *)&f->attributes[n];
-    struct str *const to[] = {&f->name, &f->node, &f->arn, &f->ec2_instance_id, &f->status, &f->capacity_provider};
+    struct str *const to[] = {
+        &f->name, &f->node, &f->arn, &f->ec2_instance_id, &f->status, &f->capacity_provider, &f->agent_version};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++)
         *to[i] = keep(&room, doc_str(doc_path(o, paths[i])));
     doc_foreach (attributes, at) {
@@ -196,6 +206,7 @@ static struct facts *facts_of(const struct doc *o)
         v->name = keep(&room, doc_str(doc_get(at, "name")));
         v->value = keep(&room, doc_str(doc_get(at, "value")));
     }
+    f->registered_at = keep(&room, str_of(at_text));
     f->registered = doc_true(doc_path(o, "spec.registered"));
     f->refs = 1;
     return f;
@@ -550,6 +561,7 @@ static bool add_instance(struct ecs_usage *u, struct arena *a, const struct spac
     placement_reserve(p);
     if (n && !add_node(a, n, s, in, p))
         return false;
+    p->running_text = str_of(arena_printf(a, "%lld", (long long)in->running));
     p->connected = in->connected;
     p->active = str_is(f->status, "ACTIVE") && in->schedulable;
     return !arena_overflow(a);

@@ -18,7 +18,9 @@ static bool value_of(const void *ctx, struct str subject, size_t i, struct str *
                 {"attribute:rank", "10"},
                 {"attribute:flag", ""},
                 {"task:group", "service:web"},
-                {"task:group", "service:db"}};
+                {"task:group", "service:db"},
+                {"agentVersion", "1.12.1"},
+                {"registeredAt", "2026-02-18T22:28:28Z"}};
     size_t seen = 0;
 
     for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
@@ -55,6 +57,8 @@ static const struct {
     {"!(attribute:rank == 1) and task:group == service:web", 1},
     {"attribute:rank == 1 and attribute:none exists or attribute:flag exists", 1},
     {"attribute:ecs.instance-type == 't3.small'", 1},
+    {"agentVersion > 1.9.2 and agentVersion < 1.12.2 and agentVersion >= 1.12", 1},
+    {"registeredAt < 2026-02-18T23:28:29+00:00 and registeredAt >= 2026-02-18T22:28:28+00:00", 1},
     {"", -1},
     {"attribute:rank", -1},
     {"attribute:rank ==", -1},
@@ -127,13 +131,15 @@ static const struct {
     {"[]", "[{'type':'binpack','field':'cpu'}]", 500, 10, 0, "accb", NULL},
     {"[]", "[{'type':'spread','field':'instanceId'}]", 100, 10, 0, "acab", NULL},
     {"[]", "[{'type':'spread','field':'attribute:zone'},{'type':'binpack','field':'cpu'}]", 100, 10, 0, "aaba", NULL},
-    {"[{'type':'distinctInstance'}]", "[]", 100, 10, 0, "ac", "ATTRIBUTE"},
+    {"[{'type':'distinctInstance'}]", "[]", 100, 10, 0, "ac", PLACEMENT_DISTINCT},
     {"[{'type':'memberOf','expression':'attribute:zone == z2'}]", "[]", 100, 10, 0, "bb", NULL},
-    {"[{'type':'memberOf','expression':'attribute:zone == z9'}]", "[]", 100, 10, 0, "", "MEMBEROF_PLACEMENT"},
+    {"[{'type':'memberOf','expression':'attribute:zone == z9'}]", "[]", 100, 10, 0, "", PLACEMENT_MEMBER_OF},
     {"[]", "[]", 4000, 10, 0, "", "RESOURCE:CPU"},
     {"[]", "[]", 10, 4000, 0, "", "RESOURCE:MEMORY"},
     {"[]", "[]", 10, 10, 80, "bc", "RESOURCE:PORTS"},
-    {"[]", "[{'type':'random'}]", 10, 10, 0, "b", NULL},
+    {"[]", "[{'type':'random'}]", 10, 10, 0, "a", NULL},
+    {"[]", "[{'type':'spread','field':'attribute:zone'},{'type':'spread','field':'instanceId'}]", 10, 10, 0, "acbab",
+     NULL},
 };
 
 static void instances_are_chosen(void **state)
@@ -148,7 +154,7 @@ static void instances_are_chosen(void **state)
                                         .group = STR("service:web"),
                                         .constraints = {doc_of(a, choices[i].constraints), NULL},
                                         .strategy = doc_of(a, choices[i].strategy),
-                                        .random = 4};
+                                        .random = 0};
         const char *want = choices[i].want, *reason;
         struct err err = ERR_INIT;
         size_t at;
@@ -178,6 +184,96 @@ static void an_instance_that_is_away_gets_nothing(void **state)
     in[0].connected = false;
     assert_int_equal(placement_fits(a, &in[0], &req, &reason, &err), 0);
     assert_string_equal(reason, "AGENT");
+    in[0].active = false;
+    assert_int_equal(placement_fits(a, &in[0], &req, &reason, &err), 0);
+    assert_string_equal(reason, PLACEMENT_NOT_ACTIVE);
+    in[1].pods = in[1].pods_max = 2;
+    assert_int_equal(placement_fits(a, &in[1], &req, &reason, &err), 0);
+    assert_string_equal(reason, "RESOURCE:ENI");
+}
+
+static void chance_takes_one_of_the_equally_good(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    struct placement_request req = {.size = {1000, 1}}; /* a has no room for it */
+    struct placement_instance in[3];
+    const char *reason;
+    struct err err = ERR_INIT;
+    size_t at;
+
+    instances(a, in);
+    for (req.random = 0; req.random < 4; req.random++) {
+        assert_int_equal(placement_choose(a, in, 3, &req, &at, &reason, &err), 0);
+        assert_int_equal(at, 1 + req.random % 2);
+    }
+}
+
+static void a_definition_binds_to_architecture_and_attributes(void **state)
+{
+    static const struct {
+        const char *taskdef, *want;
+    } rows[] = {{"{'runtimePlatform':{'cpuArchitecture':'X86_64'}}", NULL},
+                {"{'runtimePlatform':{'cpuArchitecture':'ARM64'}}", "ATTRIBUTE"},
+                {"{'requiresAttributes':[{'name':'ecs.capability.task-eni'}]}", NULL},
+                {"{'requiresAttributes':[{'name':'ecs.capability.of-tomorrow'}]}", "ATTRIBUTE"},
+                {"{'requiresAttributes':[{'name':'ecs.cpu-architecture','value':'x86_64'}]}", NULL}};
+    static const struct placement_attribute intel = {STR("ecs.cpu-architecture"), STR("x86_64")};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+        struct placement_request req = {.taskdef = doc_of(a, rows[i].taskdef)};
+        struct placement_instance in[3];
+        const char *reason;
+        bool admitted;
+        struct err err = ERR_INIT;
+
+        instances(a, in);
+        in[0].attributes = &intel;
+        assert_int_equal(placement_fits(a, in, &req, &reason, &err), 0);
+        if (rows[i].want)
+            assert_string_equal(reason, rows[i].want);
+        else
+            assert_null(reason);
+        assert_int_equal(placement_admits(a, in, 1, &req, &admitted, &err), 0);
+        assert_int_equal(admitted, !rows[i].want);
+    }
+}
+
+static void the_closest_is_told_as_in_events(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    const char *reasons[] = {PLACEMENT_MEMBER_OF, "RESOURCE:CPU", NULL, "AGENT"};
+
+    assert_int_equal(placement_closest(NULL, reasons, 4), 1);
+    assert_int_equal(placement_closest(NULL, reasons, 0), 0);
+    assert_string_equal(placement_told(a, STR("arn:aws:ecs:r:1:container-instance/c/abc"), "RESOURCE:CPU"),
+                        "The closest matching container-instance abc has insufficient CPU units available.");
+    assert_string_equal(placement_told(a, STR("abc"), "AGENT"),
+                        "The closest matching container-instance abc encountered error \"AGENT\".");
+}
+
+/* A dynamic port is taken when a task has it, and never counts among the reserved ones. */
+static void dynamic_ports_are_seen_but_do_not_count(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    const struct placement_port taken = {40000, false};
+    struct pod_port port = {STR("x"), 80, 40000, STR("tcp")};
+    struct placement_request req = {.ports = &port, .n_ports = 1};
+    struct placement_instance in[3];
+    const char *reason;
+    struct err err = ERR_INIT;
+
+    instances(a, in);
+    in[0].n_ports = PLACEMENT_PORTS_MAX;
+    assert_int_equal(placement_fits(a, in, &req, &reason, &err), 0);
+    assert_null(reason);
+    in[0].dynamic = &taken;
+    in[0].n_dynamic = 1;
+    assert_int_equal(placement_fits(a, in, &req, &reason, &err), 0);
+    assert_string_equal(reason, "RESOURCE:PORTS");
+    port.host_port = 8080;
+    assert_int_equal(placement_fits(a, in, &req, &reason, &err), 0);
+    assert_string_equal(reason, "RESOURCE:PORTS");
 }
 
 static void mistakes_are_told(void **state)
@@ -197,9 +293,15 @@ static void mistakes_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(queries_are_answered), cmocka_unit_test(queries_are_bounded),
-        cmocka_unit_test(instances_are_chosen), cmocka_unit_test(an_instance_that_is_away_gets_nothing),
+        cmocka_unit_test(queries_are_answered),
+        cmocka_unit_test(queries_are_bounded),
+        cmocka_unit_test(instances_are_chosen),
+        cmocka_unit_test(an_instance_that_is_away_gets_nothing),
         cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(chance_takes_one_of_the_equally_good),
+        cmocka_unit_test(a_definition_binds_to_architecture_and_attributes),
+        cmocka_unit_test(the_closest_is_told_as_in_events),
+        cmocka_unit_test(dynamic_ports_are_seen_but_do_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
