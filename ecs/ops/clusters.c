@@ -117,6 +117,7 @@ static int show(struct aws_call *c, const struct doc *o)
 /* --- creating --- */
 
 #define INSIGHTS "containerInsights"
+#define INSTANCES_AT_ONCE 20 /* made with the cluster; the controller makes the others */
 
 /* settings with those of the request set on top. */
 static void set_settings(struct arena *a, struct doc *settings, const struct doc *wanted)
@@ -264,6 +265,13 @@ int ecs_create_cluster(struct aws_call *c, struct err *err)
     err_clear(err);
     if (ecs_setting_value(c, INSIGHTS, &insights, err) < 0 ||
         make_cluster(ecs_of(c), c->arena, new_cluster(c->arena, c->input, name, insights, tags), &o, err) < 0)
+        return -1;
+    const char *ns = arena_str(c->arena, doc_str(doc_path(o, "status.namespace"))).p;
+    const struct instance_origin from = {.region = c->region,
+                                         .account = c->account_id,
+                                         .cluster = arena_str(c->arena, name).p,
+                                         .now_s = c->now_s};
+    if (ecs_instances_begin(store_of(c), c->arena, ns, &from, INSTANCES_AT_ONCE, err) < 0)
         return -1;
     return show(c, o);
 }

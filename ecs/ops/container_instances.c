@@ -28,7 +28,7 @@ static int shown(struct aws_call *c, const struct found *f, const struct doc *o,
     struct instance_load load = {.running = f->in.running,
                                  .pending = f->in.pending,
                                  .now = &f->now,
-                                 .tags = ecs_list_has(include, "TAGS"),
+                                 .tags = ecs_list_has(include, "TAGS") || doc_get(c->input, "tags"),
                                  .health = ecs_list_has(include, "CONTAINER_INSTANCE_HEALTH")};
     struct doc *node = NULL;
 

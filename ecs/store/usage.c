@@ -554,8 +554,12 @@ static bool add_instance(struct ecs_usage *u, struct arena *a, const struct spac
                                 .ec2_instance_id = f->ec2_instance_id.p,
                                 .capacity_provider = f->capacity_provider.p,
                                 .registered = f->registered};
-    *p = (struct placement_instance){
-        .arn = f->arn, .ec2_instance_id = f->ec2_instance_id, .attributes = f->attributes, .n_attributes = f->n};
+    *p = (struct placement_instance){.arn = f->arn,
+                                     .ec2_instance_id = f->ec2_instance_id,
+                                     .agent_version = f->agent_version,
+                                     .registered_at = f->registered_at,
+                                     .attributes = f->attributes,
+                                     .n_attributes = f->n};
     __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
     arena_defer(a, unref_facts, f);
     placement_reserve(p);
