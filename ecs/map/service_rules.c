@@ -3,6 +3,7 @@
 #include "ecs/map/fault.h"
 #include "ecs/map/placement.h"
 #include "ecs/map/service.h"
+#include "ecs/map/tags.h"
 #include "ecs/map/taskdef.h"
 
 #define CONSTRAINTS_MAX 10
@@ -315,7 +316,8 @@ static void set_identity(struct rules *r)
 {
     const struct service_wish *w = r->w;
     struct str name = doc_str(doc_get(r->input, "serviceName"));
-    static const char *const given[] = {"tags", "clientToken"};
+    static const char *const given[] = {"clientToken"};
+    const struct doc *tags = doc_get(r->input, "tags");
 
     set_str(r, "serviceName", name);
     set_str(r, "clusterName", str_of(w->cluster));
@@ -326,6 +328,8 @@ static void set_identity(struct rules *r)
     doc_set(r->spec, "createdAt", doc_int(r->a, w->now_s));
     set_str(r, "createdBy", w->caller);
     copy_given(r, given, ARRAY_LEN(given));
+    if (tags)
+        doc_set(r->spec, "tags", tags_filled(r->a, tags));
 }
 
 int service_spec_create(struct arena *a, const struct doc *input, const struct service_wish *w, struct doc **ret,
@@ -338,7 +342,7 @@ int service_spec_create(struct arena *a, const struct doc *input, const struct s
     struct rules r = rules_of(a, input, w, spec);
     set_identity(&r);
     set_defaults(&r);
-    if (apply(&r, err) < 0 || set_role(&r, err) < 0)
+    if (tags_check(doc_get(input, "tags"), err) < 0 || apply(&r, err) < 0 || set_role(&r, err) < 0)
         return -1;
     *ret = spec;
     return 0;

@@ -35,20 +35,6 @@ int ecs_find_service(struct aws_call *c, const struct ecs_cluster *cluster, stru
     return 1;
 }
 
-int ecs_count_services(struct ecs_store *s, struct arena *a, const char *ns, bool draining_too, size_t *ret,
-                       struct err *err)
-{
-    struct doc *all;
-    size_t n = 0;
-
-    if (ecs_store_list(s, a, ECS_SERVICE, ns, &all, err) < 0)
-        return -1;
-    doc_foreach (all, o)
-        n += str_is(service_status(o), "ACTIVE") || (draining_too && str_is(service_status(o), "DRAINING"));
-    *ret = n;
-    return 0;
-}
-
 /* --- creating and updating --- */
 
 struct change { /* what CreateService or UpdateService wants */

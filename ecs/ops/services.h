@@ -16,11 +16,6 @@
 int ecs_find_service(struct aws_call *c, const struct ecs_cluster *cluster, struct str name_or_arn, struct doc **ret,
                      struct err *err) MUST_CHECK;
 
-/* How many services of a cluster (its namespace) are ACTIVE (DescribeClusters), or ACTIVE or DRAINING (those keep the
- * cluster from being deleted). */
-int ecs_count_services(struct ecs_store *s, struct arena *a, const char *ns, bool draining_too, size_t *ret,
-                       struct err *err) MUST_CHECK;
-
 /* Writes the ECSServiceDeployments of the service's deployments as the service is now, and makes those that are
  * missing. To be called after each change of a rollout, before the deployment is retired; and after DeleteService. A
  * write that somebody else was faster with is left to them. */

@@ -130,6 +130,7 @@ static const struct {
      "maximumPercent must be at least"},
     {"EC2", BRIDGE, "{'desiredCount':1,'deploymentConfiguration':{'alarms':{'enable':true}}}",
      "Deployment alarms are not supported yet."},
+    {"EC2", BRIDGE, "{'desiredCount':1,'tags':[{'key':'aws:x','value':'y'}]}", ""},
     {"EC2", BRIDGE, "{'desiredCount':1,'serviceRegistries':[{'registryArn':'x'}]}",
      "serviceRegistries is not supported yet."},
     {"EC2", BRIDGE, "{'desiredCount':1,'volumeConfigurations':[{'name':'x'}]}",
