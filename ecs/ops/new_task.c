@@ -231,7 +231,7 @@ static struct doc *task_doc(struct arena *a, const struct new_task *t)
     set(a, d, "launchType", given(t->launch_type) ? t->launch_type : "EC2");
     set(a, d, "capacityProviderName", t->capacity_provider);
     set(a, d, "startedBy", t->started_by);
-    set(a, d, "lastStatus", "PROVISIONING");
+    doc_set(d, "lastStatus", doc_string(a, task_first_state(doc_str(doc_get(spec, "networkMode")))));
     set(a, d, "desiredStatus", "RUNNING");
     set(a, d, "healthStatus", "UNKNOWN");
     set(a, d, "availabilityZone", arena_printf(a, "%sa", t->region));
@@ -299,7 +299,7 @@ int ecs_task_create(struct ecs_store *s, struct arena *a, const struct new_task 
                                      .now_s = t->now_s};
     set_spec(a, spec, t);
     doc_set(spec, "ports", ports_doc(a, ports, n_ports));
-    if (set_size(a, spec, t, err) < 0 || task_status(a, &first, &status, err) < 0)
+    if (set_size(a, spec, t, err) < 0 || task_status(a, &first, &status, NULL, err) < 0)
         return -1;
     doc_set(o, "status", status);
     return ecs_store_create(s, a, ECS_TASK, o, ret, err);

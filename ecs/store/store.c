@@ -35,6 +35,8 @@ struct reflector {
     pthread_t thread;
     bool running;
     bool synced; /* atomic */
+    void (*deleted)(void *ctx, const struct doc *last);
+    void *deleted_ctx;
 };
 
 struct ecs_store {
@@ -125,6 +127,13 @@ void ecs_store_on_change(struct ecs_store *s, void (*fn)(void *ctx, enum ecs_kin
     if (s->n_listeners == LISTENERS_MAX)
         abort();
     s->listeners[s->n_listeners++] = (struct listener){fn, ctx};
+}
+
+void ecs_store_on_delete(struct ecs_store *s, enum ecs_kind_id k, void (*fn)(void *ctx, const struct doc *last),
+                         void *ctx)
+{
+    s->of[k].deleted = fn;
+    s->of[k].deleted_ctx = ctx;
 }
 
 static void tell(struct ecs_store *s, enum ecs_kind_id k, struct str ns, struct str name)
@@ -257,6 +266,8 @@ static int event(struct reflector *r, struct arena *a, struct str line, char ver
         return err_set(err, err_from_http((int)code), STR_FMT, STR_ARG(doc_str(doc_get(o, "message"))));
     }
     struct str ns = doc_str(doc_path(o, "metadata.namespace")), name = doc_str(doc_path(o, "metadata.name"));
+    if (str_is(type, "DELETED") && r->deleted)
+        r->deleted(r->deleted_ctx, o);
     if (str_is(type, "DELETED"))
         forget(r, ns, name, ecs_object_version(o));
     else if (!str_is(type, "BOOKMARK"))

@@ -32,6 +32,10 @@ static inline void ecs_store_freep(struct ecs_store **s)
 /* fn runs on a reflector's thread after a change is in the copy, and must not block. Before the start; at most 8. */
 void ecs_store_on_change(struct ecs_store *s, void (*fn)(void *ctx, enum ecs_kind_id k, struct str ns, struct str name),
                          void *ctx);
+/* fn gets the last version of an object of that kind which a watch tells is deleted, before the listeners above hear of
+ * it; it runs on a reflector's thread and must not block. One for a kind; before the start. */
+void ecs_store_on_delete(struct ecs_store *s, enum ecs_kind_id k, void (*fn)(void *ctx, const struct doc *last),
+                         void *ctx);
 /* Installs the definitions, waits until they are served, and until all objects are in memory. ERR_TIMEOUT after 60 s.
  */
 int ecs_store_start(struct ecs_store *s, struct err *err) MUST_CHECK;

@@ -52,13 +52,13 @@ many() { # both at once: no revision twice
 }
 expect "revisions of two gateways" '^4 5 6 7 8 9 $' many
 expect "the first knows them" '"revision": 9' ecs describe-task-definition --task-definition web:9
-expect "no kubelet here: a task is provisioning" '"lastStatus": "PROVISIONING"' ecs run-task --cluster demo --task-definition web:3 --client-token once
+expect "no kubelet here: a task is pending" '"lastStatus": "PENDING"' ecs run-task --cluster demo --task-definition web:3 --client-token once
 arns() { ecs list-tasks --cluster demo --query 'taskArns[]' --output text | wc -w; }
 ecs run-task --cluster demo --task-definition web:3 --client-token once >/dev/null
 other run-task --cluster demo --task-definition web:3 --client-token once >/dev/null
 expect "the same token makes no second task" '^1$' arns
 task=$(ecs list-tasks --cluster demo --query 'taskArns[0]' --output text)
-expect "kubectl shows it" 'PROVISIONING +RUNNING +family:web +web:3' kubectl get ecstasks -n ecs-demo
+expect "kubectl shows it" 'PENDING +RUNNING +family:web +web:3' kubectl get ecstasks -n ecs-demo
 expect "missing tasks" 'nix.*MISSING' ecs describe-tasks --cluster demo --tasks "$task" nix --query failures --output text
 expect "run-task of what is not there" 'ClientException.*TaskDefinition not found\.' ecs run-task --cluster demo --task-definition nix
 expect "run-task refuses what it cannot do" 'placementStrategy is not supported yet' ecs run-task --cluster demo \

@@ -10,6 +10,7 @@
 
 #define NOW 1000000
 #define NEW "{'desiredStatus':'RUNNING','lastStatus':'PROVISIONING'}"
+#define NEW_BRIDGE "{'desiredStatus':'RUNNING','lastStatus':'PENDING'}"
 #define RAN "{'desiredStatus':'RUNNING','lastStatus':'RUNNING','startedAt':900000}"
 #define ASKED                                                                                                          \
     "{'desiredStatus':'STOPPED','lastStatus':'RUNNING','stopCode':'UserInitiated','stoppedReason':'bye','startedAt':"  \
@@ -26,8 +27,14 @@ static const struct {
     bool made;
     const char *path, *value;
 } cases[] = {
-    {NEW, "null", false, "lastStatus", "'PROVISIONING'"},
-    {NEW, "{'status':{'phase':'Pending'}}", true, "lastStatus", "'PENDING'"},
+    {NEW_BRIDGE, "null", false, "lastStatus", "'PENDING'"},
+    {NEW_BRIDGE, "null", false, "stopCode", NULL},
+    {NEW_BRIDGE, "{'status':{'phase':'Pending'}}", true, "lastStatus", "'PENDING'"},
+    {NEW_BRIDGE, "{'status':{'phase':'Pending'}}", true, "connectivity", NULL},
+    {NEW_BRIDGE, "{'spec':{'nodeName':'n'},'status':{'phase':'Pending'}}", true, "connectivity", "'CONNECTED'"},
+    {NEW_BRIDGE, "null", true, "stopCode", "'TaskFailedToStart'"},
+    {NEW_BRIDGE, "null", true, "containers/0/lastStatus", "'STOPPED'"},
+    {"{'desiredStatus':'STOPPED','lastStatus':'PENDING'}", "null", false, "containers/0/lastStatus", "'STOPPED'"},
     {NEW, POD("Running", RUN, WAIT("ContainerCreating")), true, "lastStatus", "'PENDING'"},
     {NEW, POD("Running", RUN, RUN), true, "lastStatus", "'RUNNING'"},
     {NEW, POD("Running", RUN, RUN), true, "startedAt", "1000000"},
@@ -57,27 +64,73 @@ static const struct {
     {RAN, "null", true, "lastStatus", "'STOPPED'"},
     {RAN, "null", true, "stopCode", "'TerminationNotice'"},
     {RAN, "null", true, "containers/0/exitCode", NULL},
+    {RAN, "null", true, "stoppedReason", "'The pod of the task was deleted.'"},
+    {RAN,
+     "{'metadata':{'deletionTimestamp':'x'},'status':{'phase':'Running','conditions':[{'type':'DisruptionTarget',"
+     "'message':'drained'}]}}",
+     true, "stoppedReason", "'drained'"},
+    {RAN, "{'metadata':{'deletionTimestamp':'x'},'status':{'phase':'Running'}}", true, "lastStatus", "'STOPPING'"},
+    {RAN, "{'status':{'phase':'Failed','reason':'Evicted','message':'no memory'}}", true, "stopCode",
+     "'TerminationNotice'"},
+    {RAN, "{'status':{'phase':'Failed','reason':'Evicted','message':'no memory'}}", true, "stoppedReason",
+     "'no memory'"},
+    {NEW, "{'status':{'phase':'Failed','reason':'OutOfcpu','message':'no room'}}", true, "stopCode",
+     "'TaskFailedToStart'"},
+    {NEW, POD("Failed", "'state':{'terminated':{'exitCode':128,'reason':'StartError','message':'no sh'}}", RUN), true,
+     "stoppedReason", "'CannotStartContainerError: no sh'"},
+    {NEW, POD("Failed", "'state':{'terminated':{'exitCode':128,'reason':'StartError','message':'no sh'}}", RUN), true,
+     "containers/0/exitCode", NULL},
+    {NEW, POD("Running", RUN, WAIT("ContainerCreating")), true, "startedAt", NULL},
+    {NEW, POD("Succeeded", EXIT("0"), EXIT("0")), true, "startedAt", "1000000"},
+    {"{'desiredStatus':'RUNNING','overrides':{'containerOverrides':[{'name':'a','memory':7}]}}",
+     POD("Running", RUN, RUN), true, "containers/0/memory", "'7'"},
+    {NEW, POD("Running", RUN, RUN), true, "containers/0/cpu", "'0'"},
+    {NEW, POD("Running", RUN, RUN), true, "containers/0/memory", NULL},
     {ASKED, POD("Running", RUN, RUN), true, "lastStatus", "'STOPPING'"},
     {ASKED, POD("Running", RUN, RUN), true, "stoppedReason", "'bye'"},
     {ASKED, POD("Failed", EXIT("143"), EXIT("0")), true, "stopCode", "'UserInitiated'"},
     {ASKED, "null", true, "lastStatus", "'STOPPED'"},
     {"{'desiredStatus':'STOPPED','lastStatus':'STOPPED','stoppedAt':5}", POD("Running", RUN, RUN), true, "stoppedAt",
      "5"},
+    {RAN, POD("Failed", "'state':{'terminated':{'exitCode':3,'finishedAt':'1970-01-12T13:46:20Z'}}", EXIT("0")), true,
+     "executionStoppedAt", "999980"},
     {NEW, POD("Running", RUN ",'ready':true", RUN), true, "healthStatus", "'HEALTHY'"},
     {NEW, POD("Running", RUN ",'ready':false", RUN), true, "healthStatus", "'UNKNOWN'"},
-    {NEW, POD("Running", "'state':{'running':{'startedAt':'1970-01-01T00:00:00Z'}},'ready':false", RUN), true,
+    {NEW, POD("Running", "'state':{'running':{'startedAt':'1970-01-01T00:00:01Z'}},'ready':false", RUN), true,
      "healthStatus", "'UNHEALTHY'"},
     {"{'desiredStatus':'RUNNING','lastStatus':'RUNNING','containers':[{'name':'a','healthStatus':'HEALTHY'}]}",
      POD("Running", RUN ",'ready':false", RUN), true, "healthStatus", "'UNHEALTHY'"},
     {NEW, POD("Running", RUN ",'restartCount':1,'lastState':{'terminated':{'exitCode':4}}", RUN), true, "stopCode",
      "'EssentialContainerExited'"},
-    {"{'desiredStatus':'RUNNING','attachments':[{'id':'e','type':'ElasticNetworkInterface','status':'ATTACHING'}]}",
-     POD("Running", RUN, RUN), true, "attachments/0",
-     "{'id':'e','type':'ElasticNetworkInterface','status':'ATTACHED','details':[{'name':'privateIPv4Address','value':"
-     "'10.1.2.3'}]}"},
 };
 
-static struct doc *derive(struct arena *a, const char *task, const char *pod, bool made)
+#define ENI "'attachments':[{'id':'e','type':'ElasticNetworkInterface','status':'PRECREATED'}]"
+
+/* The same of a task in the network mode awsvpc: made always. */
+static const struct {
+    const char *task, *pod, *path, *value;
+} awsvpc_cases[] = {
+    {NEW, "{'status':{'phase':'Pending'}}", "lastStatus", "'PROVISIONING'"},
+    {NEW, "{'status':{'phase':'Pending','podIP':'10.1.2.3'}}", "lastStatus", "'PENDING'"},
+    {NEW, POD("Running", RUN, RUN), "lastStatus", "'RUNNING'"},
+    {NEW, POD("Running", RUN, RUN), "containers/0/networkBindings", "[]"},
+    {NEW, POD("Running", RUN, RUN), "containers/0/networkInterfaces", "[{'privateIpv4Address':'10.1.2.3'}]"},
+    {"{'desiredStatus':'RUNNING'," ENI "}", POD("Running", RUN, RUN), "attachments/0",
+     "{'id':'e','type':'ElasticNetworkInterface','status':'ATTACHED','details':[{'name':'macAddress','value':"
+     "'0a:58:0a:01:02:03'},{'name':'privateDnsName','value':'ip-10-1-2-3.ec2.internal'},{'name':'privateIPv4Address',"
+     "'value':'10.1.2.3'}]}"},
+    {"{'desiredStatus':'STOPPED','lastStatus':'RUNNING'," ENI "}", "null", "attachments/0/status", "'DELETED'"},
+    {ASKED, "{'metadata':{'deletionTimestamp':'x'},'status':{'phase':'Running'}}", "lastStatus", "'STOPPING'"},
+    {ASKED, "{'metadata':{'deletionTimestamp':'x'},'status':{'phase':'Failed'}}", "lastStatus", "'DEPROVISIONING'"},
+    {ASKED, "{'metadata':{'deletionTimestamp':'x'},'status':{'phase':'Failed'}}", "executionStoppedAt", "1000000"},
+    {ASKED, "{'metadata':{'deletionTimestamp':'x'},'status':{'phase':'Failed'}}", "stoppedAt", NULL},
+    {ASKED, "{'status':{'phase':'Failed'}}", "lastStatus", "'STOPPED'"},
+    {"{'desiredStatus':'STOPPED','lastStatus':'DEPROVISIONING'}", POD("Running", RUN, RUN), "lastStatus",
+     "'DEPROVISIONING'"},
+};
+
+static struct doc *derive_in(struct arena *a, const char *mode, const char *task, const char *pod, bool made,
+                             int64_t *ret_again)
 {
     struct pod_port port = {STR("a"), 80, 40001, STR("tcp")};
     struct task_observation o = {
@@ -86,7 +139,6 @@ static struct doc *derive(struct arena *a, const char *task, const char *pod, bo
                              "'command':['CMD','x'],'interval':30,'timeout':5,'retries':3}},"
                              "{'name':'b','image':'i','essential':false}]}"),
         .pod = doc_of(a, pod),
-        .pod_was_made = made,
         .ports = &port,
         .n_ports = 1,
         .now_s = NOW,
@@ -95,8 +147,15 @@ static struct doc *derive(struct arena *a, const char *task, const char *pod, bo
     struct doc *ret;
 
     o.pod = doc_is(o.pod, DOC_NULL) ? NULL : o.pod;
-    assert_int_equal(task_status(a, &o, &ret, &err), 0);
+    o.pod_gone = made && !o.pod;
+    doc_set((struct doc *)o.taskdef, "networkMode", doc_string(a, str_of(mode)));
+    assert_int_equal(task_status(a, &o, &ret, ret_again, &err), 0);
     return ret;
+}
+
+static struct doc *derive(struct arena *a, const char *task, const char *pod, bool made)
+{
+    return derive_in(a, "bridge", task, pod, made, NULL);
 }
 
 static void pods_tell_what_tasks_do(void **state)
@@ -106,6 +165,96 @@ static void pods_tell_what_tasks_do(void **state)
 
         assert_doc(a, derive(a, cases[i].task, cases[i].pod, cases[i].made), cases[i].path, cases[i].value);
     }
+}
+
+static void interfaces_come_and_go(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(awsvpc_cases); i++) {
+        _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+
+        assert_doc(a, derive_in(a, "awsvpc", awsvpc_cases[i].task, awsvpc_cases[i].pod, true, NULL),
+                   awsvpc_cases[i].path, awsvpc_cases[i].value);
+    }
+}
+
+static void a_lost_host_stops_its_tasks(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    struct task_observation o = {.task = doc_of(a, RAN),
+                                 .taskdef = doc_of(a, "{'containerDefinitions':[{'name':'a','essential':true}]}"),
+                                 .pod = doc_of(a, POD("Running", RUN, RUN)),
+                                 .host_lost = "Host gone",
+                                 .now_s = NOW};
+    struct err err = ERR_INIT;
+    struct doc *ret;
+
+    assert_int_equal(task_status(a, &o, &ret, NULL, &err), 0);
+    assert_doc(a, ret, "lastStatus", "'STOPPED'");
+    assert_doc(a, ret, "stopCode", "'TerminationNotice'");
+    assert_doc(a, ret, "stoppedReason", "'Host gone'");
+    assert_doc(a, ret, "containers/0/exitCode", NULL);
+}
+
+/* A container that waits for another gives up after that one's startTimeout. */
+static void start_timeouts_end_the_task(void **state)
+{
+    static const struct {
+        const char *started, *reason;
+        int64_t again;
+    } rows[] = {
+        {"1970-01-12T13:46:30Z", NULL, NOW - 10 + 20},
+        {"1970-01-12T13:46:00Z", "'Container b was not complete within its startTimeout of 20 s.'", 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+        const char *pod = arena_printf(
+            a,
+            "{'status':{'phase':'Pending','containerStatuses':[{'name':'a'," WAIT(
+                "PodInitializing") "}],'initContainerStatuses':[{'name':'b','state':{'running':{'startedAt':'%s'}}}]}}",
+            rows[i].started);
+        struct task_observation o = {
+            .task = doc_of(a, NEW),
+            .taskdef = doc_of(a, "{'containerDefinitions':[{'name':'a','essential':true,'dependsOn':[{'containerName':"
+                                 "'b','condition':'COMPLETE'}]},{'name':'b','essential':false,'startTimeout':20}]}"),
+            .pod = doc_of(a, pod),
+            .now_s = NOW};
+        struct err err = ERR_INIT;
+        struct doc *ret;
+        int64_t again = -1;
+
+        assert_int_equal(task_status(a, &o, &ret, &again, &err), 0);
+        assert_doc(a, ret, "stoppedReason", rows[i].reason);
+        assert_doc(a, ret, "stopCode", rows[i].reason ? "'TaskFailedToStart'" : NULL);
+        assert_int_equal(again, rows[i].again);
+    }
+}
+
+/* A check that has not passed yet tells nothing until it has had its time. */
+static void health_is_looked_at_again(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    int64_t again = -1;
+
+    derive_in(a, "bridge", NEW, POD("Running", RUN ",'ready':false", RUN), true, &again);
+    assert_int_equal(again, NOW - 10 + 3 * 35);
+    derive_in(a, "bridge", NEW, POD("Running", RUN ",'ready':true", RUN), true, &again);
+    assert_int_equal(again, 0);
+}
+
+/* The ARN of a container follows from the task's and its name: it is the same whenever it is made. */
+static void containers_have_arns_of_their_own(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    struct doc *t = derive(a, "{'desiredStatus':'RUNNING','taskArn':'arn:aws:ecs:r:1:task/c/9'}", "null", false);
+    struct str first = doc_str(doc_get(doc_at(doc_get(t, "containers"), 0), "containerArn")),
+               second = doc_str(doc_get(doc_at(doc_get(t, "containers"), 1), "containerArn"));
+
+    assert_true(str_starts(first, STR("arn:aws:ecs:r:1:container/c/9/")));
+    assert_int_equal(first.n, strlen("arn:aws:ecs:r:1:container/c/9/") + 36);
+    assert_int_equal(second.n, first.n);
+    assert_false(str_eq(first, second));
+    assert_doc(a, t, "containers/1/taskArn", "'arn:aws:ecs:r:1:task/c/9'");
 }
 
 static void pods_of_stopping_tasks_are_removed(void **state)
@@ -121,6 +270,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pods_tell_what_tasks_do),
+        cmocka_unit_test(interfaces_come_and_go),
+        cmocka_unit_test(a_lost_host_stops_its_tasks),
+        cmocka_unit_test(start_timeouts_end_the_task),
+        cmocka_unit_test(health_is_looked_at_again),
+        cmocka_unit_test(containers_have_arns_of_their_own),
         cmocka_unit_test(pods_of_stopping_tasks_are_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
