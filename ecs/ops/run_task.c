@@ -53,9 +53,10 @@ static int launch_type_of(struct aws_call *c, struct str *ret)
 static int prepare(struct run *r, struct err *err)
 {
     struct aws_call *c = r->call;
+    struct doc *tags;
 
-    if (refuse(c) < 0 || ecs_find_cluster(c, in_str(c, "cluster"), &r->cluster, err) < 0 ||
-        launch_type_of(c, &r->launch_type) < 0)
+    if (ecs_input_tags(c, &tags, err) < 0 || refuse(c) < 0 ||
+        ecs_find_cluster(c, in_str(c, "cluster"), &r->cluster, err) < 0 || launch_type_of(c, &r->launch_type) < 0)
         return -1;
     int found = ecs_find_task_definition(c, in_str(c, "taskDefinition"), &r->definition, err);
     if (found < 0)

@@ -180,9 +180,12 @@ static int find_launch(struct change *ch, struct err *err)
 static int prepare(struct change *ch, struct doc **ret_spec, struct err *err)
 {
     struct aws_call *c = ch->call;
+    struct doc *tags;
 
     if (!in_str(c, "taskDefinition").n)
         return aws_error(c, ECS_INVALID, "TaskDefinition can not be blank.");
+    if (ecs_input_tags(c, &tags, err) < 0)
+        return -1;
     if (find_definition(ch, in_str(c, "taskDefinition"), true, err) < 0 || find_launch(ch, err) < 0)
         return -1;
     struct service_wish w = wish_of(ch);
