@@ -45,6 +45,7 @@ static int set_request(struct places *x, const struct service_round *r, struct e
         return -1;
     x->req.ports = ports;
     x->req.group = str_of(arena_printf(r->a, "service:" STR_FMT, STR_ARG(service_name(r->service))));
+    x->req.taskdef = definition;
     x->req.constraints[0] = doc_get(definition, "placementConstraints");
     x->req.constraints[1] = doc_get(spec, "placementConstraints");
     x->req.strategy = doc_count(strategy) ? strategy : default_strategy(r->a);
@@ -77,21 +78,13 @@ static bool stands_there(const struct service_round *r, struct str instance)
 /* Constraints count, and that the node can be reached; room does not. */
 static int belongs(const struct places *x, const struct service_round *r, size_t i, bool *ret, struct err *err)
 {
-    static const char *const other[] = {"ATTRIBUTE", "MEMBEROF_PLACEMENT"};
     struct placement_instance p = x->p[i];
-    const char *reason = NULL;
 
     *ret = false;
     if (strcmp(x->v[i].status, "ACTIVE") != 0 || (!p.connected && !stands_there(r, str_of(x->v[i].name))))
         return 0;
-    p.connected = p.active = true;
-    if (placement_fits(r->a, &p, &x->req, &reason, err) < 0)
-        return -1;
-    *ret = true;
-    for (size_t k = 0; reason && k < ARRAY_LEN(other); k++)
-        if (strcmp(reason, other[k]) == 0)
-            *ret = false;
-    return 0;
+    p.active = true; /* a cordoned node keeps its task */
+    return placement_admits(r->a, &p, 1, &x->req, ret, err);
 }
 
 int places_of_daemon(struct places *x, const struct service_round *r, struct str **ret, size_t *ret_n, struct err *err)

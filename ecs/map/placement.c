@@ -349,41 +349,6 @@ int placement_choose(struct arena *a, const struct placement_instance *instances
     return 0;
 }
 
-char *placement_told(struct arena *a, struct str arn, const char *reason)
-{
-    static const struct {
-        const char *reason, *text;
-    } rows[] = {{"RESOURCE:CPU", "has insufficient CPU units available"},
-                {"RESOURCE:MEMORY", "has insufficient memory available"},
-                {"RESOURCE:PORTS", "is already using a port required by your task"},
-                {"RESOURCE:ENI", "has no available network interfaces"},
-                {"ATTRIBUTE", "is missing an attribute required by your task"}};
-    const char *slash = arn.n ? memrchr(arn.p, '/', arn.n) : NULL;
-    struct str id = slash ? str_from(arn, (size_t)(slash - arn.p) + 1) : arn;
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (strcmp(reason, rows[i].reason) == 0)
-            return arena_printf(a, "The closest matching container-instance " STR_FMT " %s.", STR_ARG(id),
-                                rows[i].text);
-    }
-    return arena_printf(a, "The closest matching container-instance " STR_FMT " encountered error \"%s\".", STR_ARG(id),
-                        reason);
-}
-
-const struct doc *placement_of_service(struct arena *a)
-{
-    static const char *const fields[] = {"attribute:ecs.availability-zone", "instanceId"};
-    struct doc *list = doc_array(a);
-
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        struct doc *s = doc_append(list, doc_object(a));
-
-        doc_set(s, "type", doc_string(a, STR("spread")));
-        doc_set(s, "field", doc_string(a, str_of(fields[i])));
-    }
-    return list;
-}
-
 void placement_take(struct placement_instance *instance, const struct placement_request *req)
 {
     instance->remaining.cpu -= req->size.cpu;

@@ -93,10 +93,6 @@ int placement_admits(struct arena *a, const struct placement_instance *instances
                      const struct placement_request *req, bool *ret, struct err *err) MUST_CHECK;
 /* Of those that failed, the one that came closest; n when none failed. */
 size_t placement_closest(const struct placement_instance *instances, const char *const *reasons, size_t n);
-/* As a service's event tells it: "The closest matching container-instance ID has insufficient CPU units available." */
-char *placement_told(struct arena *a, struct str arn, const char *reason);
-/* The strategy of a service that has none: over the zones, then over the instances. */
-const struct doc *placement_of_service(struct arena *a);
 void placement_take(struct placement_instance *instance, const struct placement_request *req);
 /* Types and fields of a strategy and of constraints, with ECS's errors; both may be NULL. */
 int placement_check(struct arena *a, const struct doc *constraints, const struct doc *strategy,
