@@ -5,6 +5,7 @@
 #include "ecs/map/status.h"
 #include "ecs/map/taskdef.h"
 #include "ecs/ops/tasks.h"
+#include "ecs/store/usage.h"
 
 #define DYNAMIC_FIRST 32768 /* ip_local_port_range, which ECS takes host ports from */
 #define DYNAMIC_LAST 60999
@@ -48,19 +49,18 @@ static void mark(struct ecs_ports *p, int64_t port)
         p->taken[(port - DYNAMIC_FIRST) / 8] |= (uint8_t)(1 << ((port - DYNAMIC_FIRST) % 8));
 }
 
+static void mark_port(void *ctx, uint16_t port)
+{
+    mark(ctx, port);
+}
+
 int ecs_ports_observe(struct ecs_store *s, struct arena *a, struct ecs_ports **ret, struct err *err)
 {
     struct ecs_ports *p = arena_new_of(a, struct ecs_ports);
-    struct doc *tasks;
 
     if (!p)
         return err_set(err, ERR_TOO_LARGE, "no memory for ports");
-    if (ecs_store_list(s, a, ECS_TASK, NULL, &tasks, err) < 0)
-        return -1;
-    doc_foreach (tasks, t)
-        if (!ecs_task_stopped(t))
-            doc_foreach (doc_path(t, "spec.ports"), it)
-                mark(p, doc_int_or(doc_get(it, "hostPort"), 0));
+    ecs_usage_ports(ecs_store_usage(s), mark_port, p);
     *ret = p;
     return 0;
 }
