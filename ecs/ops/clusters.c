@@ -267,10 +267,8 @@ int ecs_create_cluster(struct aws_call *c, struct err *err)
         make_cluster(ecs_of(c), c->arena, new_cluster(c->arena, c->input, name, insights, tags), &o, err) < 0)
         return -1;
     const char *ns = arena_str(c->arena, doc_str(doc_path(o, "status.namespace"))).p;
-    const struct instance_origin from = {.region = c->region,
-                                         .account = c->account_id,
-                                         .cluster = arena_str(c->arena, name).p,
-                                         .now_s = c->now_s};
+    const struct instance_origin from = {
+        .region = c->region, .account = c->account_id, .cluster = arena_str(c->arena, name).p, .now_s = c->now_s};
     if (ecs_instances_begin(store_of(c), c->arena, ns, &from, INSTANCES_AT_ONCE, err) < 0)
         return -1;
     return show(c, o);
