@@ -11,6 +11,7 @@
 #include "ready.h"
 #include "supervisor.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/flags.h"
 #include "base/log.h"
@@ -20,6 +21,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+
+#define LOCK_TRIES 10
+#define LOCK_PAUSE (30 * NS_PER_MS)
 
 struct up {
     const char *data_dir;
@@ -180,6 +184,20 @@ static int run_detached(const struct cluster *c, int lock, int64_t timeout_s, st
     return rc < 0 ? -1 : wait_and_tell(c, pid, timeout_s, err);
 }
 
+/* A supervisor that was killed just now holds its lock until the kernel has taken it down: a lock counts as held when
+ * it stays so. */
+static int take_lock(const struct cluster *c, struct err *err)
+{
+    int lock = lock_take(c, err);
+
+    for (int i = 0; i < LOCK_TRIES && lock < 0 && err->code == ERR_ALREADY_EXISTS; i++) {
+        err_clear(err);
+        sleep_ns(LOCK_PAUSE);
+        lock = lock_take(c, err);
+    }
+    return lock;
+}
+
 static int up(const struct up *u, struct err *err)
 {
     struct cluster c = {0};
@@ -187,7 +205,7 @@ static int up(const struct up *u, struct err *err)
     if (preflight_privilege(err) < 0 || cluster_init(&c, u->data_dir, err) < 0 || preflight_programs(&c, err) < 0 ||
         cluster_make_dirs(&c, err) < 0)
         return -1;
-    int lock = lock_take(&c, err);
+    int lock = take_lock(&c, err);
     if (lock < 0 && err->code == ERR_ALREADY_EXISTS) {
         struct err ignored = ERR_INIT;
         bool found;
