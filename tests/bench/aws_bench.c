@@ -1,11 +1,15 @@
 /*
  * Signed describe-clusters requests: what one costs from bytes to answer, and over HTTP from eight connections. The
  * second is told for one core: requests for each second of CPU time that the gateway's process has used.
+ *
+ * Without arguments both are answered by a handler without a cluster behind it. `bench_aws PORT PID CLUSTER` asks a
+ * gateway that runs (aws_cluster.sh), with the key of that script.
  */
 #include "../lib/aws_signer.h"
 
 #include "api/doc.h"
 #include "base/file.h"
+#include "base/parse.h"
 #include "ecs/wire/gateway.h"
 
 #include <arpa/inet.h>
@@ -42,7 +46,7 @@ static int describe(struct aws_call *call, struct err *err)
 static const struct aws_operation rows[] = {{"ecs", "DescribeClusters", describe}};
 
 struct bench {
-    char dir[32];
+    char dir[32], body[300];
     struct aws_keys *keys;
     struct audit *audit;
     struct gateway *gateway;
@@ -150,12 +154,41 @@ static void exchange(const int *fds, const struct buf *request, size_t *answer)
     }
 }
 
-static void bench_http(struct bench *b)
+static double seconds_since(int64_t from)
+{
+    return (double)(clock_mono(&clock_system) - from) / 1e9;
+}
+
+/* All requests from eight connections to a gateway; the seconds that passed. */
+static double ask(struct bench *b, uint16_t port)
 {
     _cleanup_(buf_releasep) struct buf request = BUF_INIT(65536);
-    int fds[CONNECTIONS], pipe_fds[2];
-    struct rusage used;
+    int fds[CONNECTIONS];
     size_t answer = 0;
+
+    put_request(b, &request);
+    for (int c = 0; c < CONNECTIONS; c++)
+        fds[c] = dial(port);
+    int64_t from = clock_mono(&clock_system);
+    for (int i = 0; i < ROUNDS / CONNECTIONS; i++)
+        exchange(fds, &request, &answer);
+    double s = seconds_since(from);
+    for (int c = 0; c < CONNECTIONS; c++)
+        close(fds[c]);
+    return s;
+}
+
+static void tell(double s, double cpu)
+{
+    printf("%-48s %8.2f us, %8.0f/s on one core\n", "over HTTP, CPU time of the gateway", cpu * 1e6 / ROUNDS,
+           ROUNDS / cpu);
+    printf("%-48s %8.0f/s\n", "over HTTP, as it was", ROUNDS / s);
+}
+
+static void bench_http(struct bench *b)
+{
+    int pipe_fds[2];
+    struct rusage used;
     uint16_t port;
 
     if (pipe(pipe_fds) < 0)
@@ -165,38 +198,68 @@ static void bench_http(struct bench *b)
         serve(b, pipe_fds[1]);
     if (pid < 0 || read(pipe_fds[0], &port, sizeof(port)) != sizeof(port))
         die("fork");
-    put_request(b, &request);
-    for (int c = 0; c < CONNECTIONS; c++)
-        fds[c] = dial(port);
-    int64_t from = clock_mono(&clock_system);
-    for (int i = 0; i < ROUNDS / CONNECTIONS; i++)
-        exchange(fds, &request, &answer);
-    double s = (double)(clock_mono(&clock_system) - from) / 1e9;
-    for (int c = 0; c < CONNECTIONS; c++)
-        close(fds[c]);
+    double s = ask(b, port);
     kill(pid, SIGKILL);
     if (wait4(pid, NULL, 0, &used) < 0)
         die("wait4");
     double cpu = (double)used.ru_utime.tv_sec + (double)used.ru_utime.tv_usec / 1e6 + (double)used.ru_stime.tv_sec +
                  (double)used.ru_stime.tv_usec / 1e6;
-    printf("%-48s %8.2f us, %8.0f/s on one core\n", "over HTTP, CPU time of the gateway", cpu * 1e6 / ROUNDS,
-           ROUNDS / cpu);
-    printf("%-48s %8.0f/s; %ld MiB at most\n", "over HTTP, as it was", ROUNDS / s, used.ru_maxrss / 1024);
+    tell(s, cpu);
 }
 
-int main(void)
+/* Seconds of CPU time of a process: the 14th and 15th word of its stat, behind the name in parentheses. */
+static double cpu_of(const char *pid)
+{
+    char path[64], text[1024] = "";
+    unsigned long long user, system;
+
+    snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (!f || !fgets(text, sizeof(text), f))
+        die(path);
+    fclose(f);
+    const char *at = strrchr(text, ')');
+    if (!at || sscanf(at + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu", &user, &system) != 2)
+        die(path);
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void bench_against(struct bench *b, const char *port_text, const char *pid)
+{
+    uint64_t port;
+
+    if (!parse_uint64(str_of(port_text), &port) || port == 0 || port > UINT16_MAX)
+        die("port");
+    double before = cpu_of(pid), s = ask(b, (uint16_t)port);
+    tell(s, cpu_of(pid) - before);
+}
+
+static void sign(struct bench *b, const char *cluster)
+{
+    const struct aws_signer signer = {"AKIAECSTEST000000001", "of-the-test", "ecs", NULL,
+                                      clock_wall(&clock_system) / NS_PER_S};
+
+    snprintf(b->body, sizeof(b->body), "{\"clusters\":[\"%s\"]}", cluster);
+    aws_sign(&signer, "POST", "/", "", "application/x-amz-json-1.1",
+             "AmazonEC2ContainerServiceV20141113.DescribeClusters", str_of(b->body), &b->request);
+}
+
+int main(int argc, char **argv)
 {
     struct bench b = {.dir = "/tmp/aws-bench-XXXXXX"};
-    const struct aws_signer signer = {"AKIDBENCH", "secret", "ecs", NULL, clock_wall(&clock_system) / NS_PER_S};
     struct err err = ERR_INIT;
 
+    sign(&b, argc == 4 ? argv[3] : "demo");
+    if (argc == 4) {
+        bench_against(&b, argv[1], argv[2]);
+        return 0;
+    }
     if (!mkdtemp(b.dir))
         die("mkdtemp");
     _cleanup_(freep) char *keys = xasprintf("%s/keys", b.dir);
-    if (file_write(keys, STR("[bench]\naws_access_key_id=AKIDBENCH\naws_secret_access_key=secret\n"), 0600, &err) < 0)
+    if (file_write(keys, STR("[bench]\naws_access_key_id=AKIAECSTEST000000001\naws_secret_access_key=of-the-test\n"),
+                   0600, &err) < 0)
         die(err.msg);
-    aws_sign(&signer, "POST", "/", "", "application/x-amz-json-1.1",
-             "AmazonEC2ContainerServiceV20141113.DescribeClusters", STR("{\"clusters\":[\"demo\"]}"), &b.request);
     bench_http(&b); /* first: it forks, which wants no threads */
     bench_serve(&b);
     return file_remove_tree(b.dir, &err) < 0;
