@@ -211,7 +211,11 @@ int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
 
-    mallopt(M_ARENA_MAX, 2); /* workers mostly wait: an arena for each would be most of the memory */
+    /* Workers mostly wait: an arena for each would be most of the memory. And what a large request took is given back.
+     */
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
     flags_parse_or_exit(&flags, argc, argv);
     log_setup("aws-gateway", arg.v >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg.logging, "json") == 0);
     struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */

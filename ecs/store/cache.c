@@ -11,6 +11,7 @@
 struct entry {
     uint64_t version;
     uint32_t n, packed, round; /* bytes of the text; held, 0: as it is */
+    uint8_t model;
     char text[];
 };
 
@@ -30,7 +31,8 @@ void ecs_cache_init(struct ecs_cache *c)
 void ecs_cache_release(struct ecs_cache *c)
 {
     map_release(&c->namespaces);
-    pack_model_free(c->model);
+    for (size_t i = 0; i < c->n_models; i++)
+        pack_model_free(c->models[i]);
     pthread_mutex_destroy(&c->lock);
 }
 
@@ -63,34 +65,53 @@ static struct map *names_of(struct ecs_cache *c, struct str ns)
     return names;
 }
 
-static const struct pack_model *model_of(struct ecs_cache *c, struct str text)
+/* Packs against the model that makes the least of it; false: the text is to be held as it is. */
+static bool pack_best(struct ecs_cache *c, struct str text, struct buf *ret, uint8_t *ret_model)
 {
-    if (!c->packed)
-        return NULL;
     pthread_mutex_lock(&c->lock);
-    if (!c->model && text.n >= MODEL_MIN && text.n <= MODEL_MAX)
-        c->model = pack_model_new(text);
-    const struct pack_model *m = c->model; /* stays */
+    size_t n = c->n_models;
     pthread_mutex_unlock(&c->lock);
-    return m;
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_(buf_releasep) struct buf packed = BUF_INIT(LIMIT_OBJECT * 4);
+        if (!pack(c->models[i], text, &packed) || (ret->len && packed.len >= ret->len))
+            continue;
+        struct buf swap = *ret;
+        *ret = packed;
+        packed = swap;
+        *ret_model = (uint8_t)i;
+    }
+    return ret->len && ret->len < text.n;
+}
+
+/* A text that is little like the models so far becomes one. */
+static void learn(struct ecs_cache *c, struct str text, size_t packed)
+{
+    if (text.n < MODEL_MIN || text.n > MODEL_MAX || packed < text.n / 4)
+        return;
+    pthread_mutex_lock(&c->lock);
+    if (c->n_models < ECS_CACHE_MODELS_MAX) {
+        c->models[c->n_models] = pack_model_new(text);
+        c->n_models++;
+    }
+    pthread_mutex_unlock(&c->lock);
 }
 
 static struct entry *new_entry(struct ecs_cache *c, const struct doc *o)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
     _cleanup_(buf_releasep) struct buf text = BUF_INIT(LIMIT_OBJECT * 4), packed = BUF_INIT(LIMIT_OBJECT * 4);
-    const struct pack_model *m;
-    struct str held;
+    uint8_t model = 0;
 
     json_write(&text, c->trim ? ecs_trimmed(a, c->trim, o) : o);
     if (arena_overflow(a) || !buf_ok(&text))
         return NULL; /* larger than any server stores */
-    m = model_of(c, buf_str(&text));
-    bool smaller = m && pack(m, buf_str(&text), &packed) && packed.len < text.len;
-    held = buf_str(smaller ? &packed : &text);
+    bool smaller = c->packed && pack_best(c, buf_str(&text), &packed, &model);
+    struct str held = buf_str(smaller ? &packed : &text);
+    if (c->packed)
+        learn(c, buf_str(&text), held.n);
     struct entry *e = xmalloc(sizeof(*e) + held.n);
-    *e = (struct entry){
-        .version = ecs_object_version(o), .n = (uint32_t)text.len, .packed = smaller ? (uint32_t)held.n : 0};
+    *e = (struct entry){.version = ecs_object_version(o), .n = (uint32_t)text.len, .model = model};
+    e->packed = smaller ? (uint32_t)held.n : 0;
     memcpy(e->text, held.p, held.n);
     return e;
 }
@@ -101,7 +122,7 @@ static struct str text_of(const struct ecs_cache *c, struct arena *a, const stru
     if (!e->packed)
         return arena_str(a, str_n(e->text, e->n));
     char *p = arena_alloc(a, (size_t)e->n + 1);
-    if (!p || !unpack(c->model, str_n(e->text, e->packed), p, e->n))
+    if (!p || !unpack(c->models[e->model], str_n(e->text, e->packed), p, e->n))
         return STR("");
     p[e->n] = '\0';
     return str_n(p, e->n);

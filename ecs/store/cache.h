@@ -1,7 +1,8 @@
 /*
  * cache.h - inside ecs/store: the newest known version of each object of one kind, as JSON text, by namespace and name.
  *
- * Of a kind with many objects texts are held packed (pack.h): the first one is the model of the others.
+ * Of a kind with many objects texts are held packed (pack.h): the first one that is unlike those before (a task that
+ * waits, one that runs) is a model of those to come.
  *
  * Thread-safe. A version older than the one held is refused. What is held is trimmed (trim.h); listeners see all of it.
  *
@@ -26,15 +27,18 @@ struct ecs_cache_listener {
     void *ctx;
 };
 
+#define ECS_CACHE_MODELS_MAX 4
+
 struct ecs_cache {
     pthread_mutex_t lock;
-    struct ecs_cache_listener listener; /* set after the init, or none */
-    const struct ecs_trim *trim;        /* set after the init, or NULL */
-    bool packed;                        /* set after the init */
-    struct pack_model *model;           /* NULL: no object has come yet, or they are not packed */
-    struct map namespaces;              /* -> struct map of name -> entry */
-    uint64_t seen;                      /* every change up to this version has arrived */
-    uint32_t round;                     /* of lists */
+    struct ecs_cache_listener listener;              /* set after the init, or none */
+    const struct ecs_trim *trim;                     /* set after the init, or NULL */
+    bool packed;                                     /* set after the init */
+    struct pack_model *models[ECS_CACHE_MODELS_MAX]; /* once there, they stay */
+    size_t n_models;
+    struct map namespaces; /* -> struct map of name -> entry */
+    uint64_t seen;         /* every change up to this version has arrived */
+    uint32_t round;        /* of lists */
 };
 
 void ecs_cache_init(struct ecs_cache *c);

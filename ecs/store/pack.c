@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define HASH_BITS 11
+#define HASH_BITS 10
 #define MATCH_MIN 5 /* a copy takes three bytes or more */
 
 /* Where bytes with this hash were seen last. Positions count through the model and then the text; 0 = nowhere, so that
