@@ -10,6 +10,7 @@
 #include "ecs/store/usage.h"
 #include "net/http_client.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define PATH_MAX_BYTES ((size_t)4096)
@@ -248,6 +249,7 @@ static int relist(struct reflector *r, char version[32], struct err *err)
     if (forget_unlisted(r, ecs_version_of(str_of(at)), err) < 0)
         return -1;
     ecs_cache_seen(&r->cache, ecs_version_of(str_of(at)));
+    malloc_trim(0); /* the pages of a list were most of what this process needs for the next hours */
     memcpy(version, at, sizeof(at));
     __atomic_store_n(&r->synced, true, __ATOMIC_RELEASE);
     return 0;
