@@ -6,10 +6,8 @@
 #include "base/map.h"
 #include "client/meta.h"
 #include "ecs/ops/instances.h"
-#include "ecs/ops/tasks.h"
 
 #define WORKERS 2
-#define LOST_AFTER_S 15
 #define NODE "node" /* keys: NODE/name, CLUSTER/name of the object */
 #define CLUSTER "cluster"
 
@@ -73,116 +71,6 @@ static int get_or_null(struct round *r, enum ecs_kind_id k, const char *name, st
     return 0;
 }
 
-/* --- the tasks of a node that is gone --- */
-
-struct names {
-    struct round *round;
-    const char *node;
-    struct doc *found; /* "namespace/name" */
-    struct map seen;
-};
-
-static void remember(struct names *n, const struct doc *o)
-{
-    struct arena *a = n->round->arena;
-    struct doc *key = doc_printf(a, STR_FMT "/" STR_FMT, STR_ARG(doc_str(doc_path(o, "metadata.namespace"))),
-                                 STR_ARG(doc_str(doc_path(o, "metadata.name"))));
-
-    if (key && !map_has(&n->seen, doc_str(key))) {
-        map_set(&n->seen, doc_str(key), n);
-        doc_append(n->found, key);
-    }
-}
-
-static int task_there(void *ctx, const struct doc *o, struct err *err)
-{
-    struct names *n = ctx;
-
-    (void)err;
-    if (str_is(doc_str(doc_path(o, "spec.node")), n->node) && !ecs_task_stopped(o))
-        remember(n, o);
-    return 0;
-}
-
-static int pod_there(void *ctx, const struct doc *o, struct err *err)
-{
-    struct names *n = ctx;
-
-    (void)err;
-    if (str_is(doc_str(doc_path(o, "spec.nodeName")), n->node))
-        remember(n, o);
-    return 0;
-}
-
-static struct str reason_of(struct round *r, const char *ns, const struct doc *task)
-{
-    struct str id = doc_str(doc_path(task, "spec.instance"));
-    struct doc *o;
-    struct err err = ERR_INIT;
-
-    if (!id.n)
-        return STR("The host of the task terminated.");
-    if (ecs_store_get(r->store, r->arena, ECS_CONTAINER_INSTANCE, ns, arena_str(r->arena, id).p, &o, &err) < 0)
-        return STR("Host EC2 terminated.");
-    return str_of(arena_printf(r->arena, "Host EC2 (instance " STR_FMT ") terminated.",
-                               STR_ARG(doc_str(doc_path(o, "status.ec2InstanceId")))));
-}
-
-/* Nobody on the node is there to end it. */
-static int end_task(struct round *r, const char *ns, const char *id, struct err *err)
-{
-    const struct kube_delete_options now = {.grace_period_s = 0};
-    struct doc *task = NULL;
-
-    if (ecs_store_get(r->store, r->arena, ECS_TASK, ns, id, &task, err) < 0 && err->code != ERR_NOT_FOUND)
-        return -1;
-    if (err->code == ERR_OK && !ecs_task_stopped(task)) {
-        struct task_stop stop = {"TerminationNotice", reason_of(r, ns, task), r->from.now_s};
-        if (ecs_task_ask_to_stop(r->store, r->arena, ns, id, &stop, NULL, err) < 0 && err->code != ERR_NOT_FOUND)
-            return -1;
-    }
-    err_clear(err);
-    if (kube_delete(ecs_store_client(r->store), &kube_pods, ns, id, &now, err) < 0 && err->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(err);
-    return 0;
-}
-
-static int end_tasks(struct round *r, const char *node, struct err *err)
-{
-    struct names n = {.round = r, .node = node, .found = doc_array(r->arena)};
-    int rc;
-
-    map_init(&n.seen, NULL);
-    rc = ecs_store_each(r->store, ECS_TASK, NULL, node, task_there, &n, err);
-    if (rc == 0)
-        rc = ecs_store_each(r->store, ECS_POD, NULL, node, pod_there, &n, err);
-    map_release(&n.seen);
-    doc_foreach (n.found, key) {
-        _cleanup_(freep) char *ns = NULL;
-        char *id;
-
-        if (rc < 0)
-            break;
-        key_split(doc_str(key), &ns, &id);
-        log_info("the node of a task is gone", LOG_S("node", node), LOG_S("task", id));
-        rc = end_task(r, ns, id, err);
-    }
-    return rc;
-}
-
-/* Is it gone? If it will be soon, the key comes back then. */
-static bool is_lost(struct round *r, const char *name, const struct doc *node)
-{
-    int64_t since = node ? instance_lost_since(node) : 0, left = since + LOST_AFTER_S - r->from.now_s;
-
-    if (!node || (since && left <= 0))
-        return true;
-    if (since)
-        controller_add(r->controller->base, STR(NODE), str_of(name), left * NS_PER_S);
-    return false;
-}
-
 /* --- a cluster's instance on a node --- */
 
 struct cluster {
@@ -240,7 +128,7 @@ static int sync_node(struct round *r, const char *name, struct err *err)
         if (!node || made) /* the cluster has to look for one whose node is no more */
             controller_add(r->controller->base, STR(CLUSTER), str_of(c.object), 0);
     }
-    return is_lost(r, name, node) ? end_tasks(r, name, err) : 0;
+    return 0;
 }
 
 /* --- a cluster's instances on nodes that are no more --- */

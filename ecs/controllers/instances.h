@@ -1,8 +1,6 @@
 /*
  * instances.h - the controller that keeps a ContainerInstance for each ACTIVE cluster and node (map/instance.h has the
- * rules), follows the nodes into them, and ends the tasks of a node that is gone: it was deleted, or nobody has heard
- * from it for LOST_AFTER_S since Kubernetes said so. Such a task is asked to stop with ECS's reason, and its pod is
- * deleted by force: its kubelet can not do it.
+ * rules) and follows the nodes into them. (What becomes of the tasks of a node that is gone: tasks.h.)
  *
  * Idempotent: an object's name follows from cluster and node, and every change is made against the version it was
  * computed from.

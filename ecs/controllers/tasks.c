@@ -298,6 +298,19 @@ static int delete_pod(struct round *r, bool at_once, struct err *err)
 
 /* --- the host --- */
 
+/* The EC2 id of the task's container instance; the node's name when nothing is known of it (any more). */
+static struct str ec2_id(struct round *r, struct str node)
+{
+    const char *instance = spec_text(r, "spec.instance");
+    struct err err = ERR_INIT;
+    struct doc *o;
+
+    if (!*instance ||
+        ecs_store_get(r->controller->store, r->arena, ECS_CONTAINER_INSTANCE, r->ns, instance, &o, &err) < 0)
+        return node;
+    return doc_str(doc_path(o, "status.ec2InstanceId"));
+}
+
 /* What to say of a task whose node is gone, or NULL; sets when to look again. */
 static const char *host_lost(struct round *r)
 {
@@ -317,7 +330,7 @@ static const char *host_lost(struct round *r)
         return NULL;
     }
     return is(r->object, "status.launchType", "EC2")
-               ? arena_printf(r->arena, "Host EC2 (instance " STR_FMT ") terminated.", STR_ARG(node))
+               ? arena_printf(r->arena, "Host EC2 (instance " STR_FMT ") terminated.", STR_ARG(ec2_id(r, node)))
                : arena_printf(r->arena, "Host (node " STR_FMT ") terminated.", STR_ARG(node));
 }
 

@@ -163,13 +163,6 @@ static int64_t time_of(const struct doc *condition, const char *member)
     return parse_rfc3339(doc_str(doc_get(condition, member)), &s, &ns) ? s : 0;
 }
 
-int64_t instance_lost_since(const struct doc *node)
-{
-    const struct doc *c = ready_condition(node);
-
-    return str_is(doc_str(doc_get(c, "status")), "Unknown") ? time_of(c, "lastTransitionTime") : 0;
-}
-
 /* --- the object --- */
 
 static struct str architecture(const struct doc *node)

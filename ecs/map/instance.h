@@ -26,8 +26,6 @@ const char *instance_ec2_id(struct arena *a, const struct doc *node);
 
 bool instance_belongs(const struct doc *node, const char *cluster);
 bool instance_dedicated(const struct doc *node, const char *cluster); /* by the label */
-/* Nobody has heard from it for some time: the seconds since 1970 since when, else 0. */
-int64_t instance_lost_since(const struct doc *node);
 
 struct instance_origin {
     const char *region, *account, *cluster;

@@ -329,6 +329,7 @@ static int find_node(struct aws_call *c, struct str id, const char *instance_nod
 struct registration {
     struct aws_call *call;
     const struct instance_origin *from;
+    struct doc *tags;
 };
 
 static int add_registered_attributes(struct arena *a, struct doc *o, const struct doc *wanted)
@@ -356,7 +357,7 @@ static int register_object(void *ctx, struct arena *a, struct doc *o, struct err
     if (str_is(doc_str(doc_path(o, "status.status")), "INACTIVE"))
         doc_set_path(a, o, "status.status", doc_string(a, STR("ACTIVE")));
     if (doc_get(c->input, "tags"))
-        doc_set(spec, "tags", doc_clone(a, doc_get(c->input, "tags"), true));
+        doc_set(spec, "tags", doc_clone(a, r->tags, true));
     if (add_registered_attributes(a, o, doc_get(c->input, "attributes")) < 0)
         return ecs_fault(err, ECS_INVALID, "You can apply up to %d custom attributes for each resource.",
                          INSTANCE_ATTRIBUTES_MAX);
@@ -369,11 +370,12 @@ int ecs_register_container_instance(struct aws_call *c, struct err *err)
 {
     struct found f = {.in = {.name = NULL}};
     struct instance_origin from = {.region = c->region, .account = c->account_id, .now_s = c->now_s};
-    struct registration r = {c, &from};
+    struct registration r = {.call = c, .from = &from};
     struct doc *node, *o, *d;
     struct str id = STR("");
 
-    if (wanted_id(c, &id) < 0 || ecs_find_cluster(c, in_str(c, "cluster"), &f.cluster, err) < 0)
+    if (wanted_id(c, &id) < 0 || ecs_input_tags(c, &r.tags, err) < 0 ||
+        ecs_find_cluster(c, in_str(c, "cluster"), &f.cluster, err) < 0)
         return -1;
     if (!id.n) {
         int got = find(c, in_str(c, "containerInstanceArn"), &f, err);

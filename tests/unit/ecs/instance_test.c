@@ -182,16 +182,6 @@ static void instances_can_what_definitions_require(void **state)
             fail_msg("no node has %.*s", STR_ARG(doc_str(doc_get(at, "name"))));
 }
 
-static void a_node_is_lost_when_nobody_hears_from_it(void **state)
-{
-    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
-
-    assert_int_equal(instance_lost_since(doc_of(a, NODE("", ""))), 0);
-    assert_int_equal(instance_lost_since(doc_of(a, "{'status':{'conditions':[{'type':'Ready','status':'Unknown',"
-                                                   "'lastTransitionTime':'1970-01-01T00:01:00Z'}]}}")),
-                     60);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,7 +193,6 @@ int main(void)
         cmocka_unit_test(attributes_of_the_node_cannot_be_deleted),
         cmocka_unit_test(the_view_has_what_is_left),
         cmocka_unit_test(instances_can_what_definitions_require),
-        cmocka_unit_test(a_node_is_lost_when_nobody_hears_from_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
