@@ -7,9 +7,7 @@
 #include "ecs/ops/tasks.h"
 #include "ecs/store/usage.h"
 
-#define DYNAMIC_FIRST 32768 /* ip_local_port_range, which ECS takes host ports from */
-#define DYNAMIC_LAST 60999
-#define DYNAMIC_N (DYNAMIC_LAST - DYNAMIC_FIRST + 1)
+#define DYNAMIC_N (PLACEMENT_DYNAMIC_LAST - PLACEMENT_DYNAMIC_FIRST + 1)
 #define PLATFORM_VERSION "1.4.0" /* what LATEST means */
 
 static bool given(const char *s)
@@ -43,15 +41,12 @@ struct ecs_ports {
     uint8_t taken[(DYNAMIC_N + 7) / 8];
 };
 
-static void mark(struct ecs_ports *p, int64_t port)
+static void mark(void *ctx, uint16_t port)
 {
-    if (port >= DYNAMIC_FIRST && port <= DYNAMIC_LAST)
-        p->taken[(port - DYNAMIC_FIRST) / 8] |= (uint8_t)(1 << ((port - DYNAMIC_FIRST) % 8));
-}
+    struct ecs_ports *p = ctx;
 
-static void mark_port(void *ctx, uint16_t port)
-{
-    mark(ctx, port);
+    if (placement_port_is_dynamic(port))
+        p->taken[(port - PLACEMENT_DYNAMIC_FIRST) / 8] |= (uint8_t)(1 << ((port - PLACEMENT_DYNAMIC_FIRST) % 8));
 }
 
 int ecs_ports_observe(struct ecs_store *s, struct arena *a, struct ecs_ports **ret, struct err *err)
@@ -60,7 +55,7 @@ int ecs_ports_observe(struct ecs_store *s, struct arena *a, struct ecs_ports **r
 
     if (!p)
         return err_set(err, ERR_TOO_LARGE, "no memory for ports");
-    ecs_usage_ports(ecs_store_usage(s), mark_port, p);
+    ecs_usage_ports(ecs_store_usage(s), mark, p);
     *ret = p;
     return 0;
 }
@@ -72,8 +67,8 @@ static int64_t choose_port(struct ecs_ports *p)
 
     for (int64_t i = 0; i < DYNAMIC_N; i++, at = (at + 1) % DYNAMIC_N)
         if (!(p->taken[at / 8] & (1 << (at % 8)))) {
-            mark(p, DYNAMIC_FIRST + at);
-            return DYNAMIC_FIRST + at;
+            mark(p, (uint16_t)(PLACEMENT_DYNAMIC_FIRST + at));
+            return PLACEMENT_DYNAMIC_FIRST + at;
         }
     return 0;
 }
@@ -234,7 +229,7 @@ static struct doc *task_doc(struct arena *a, const struct new_task *t)
     doc_set(d, "lastStatus", doc_string(a, task_first_state(doc_str(doc_get(spec, "networkMode")))));
     set(a, d, "desiredStatus", "RUNNING");
     set(a, d, "healthStatus", "UNKNOWN");
-    set(a, d, "availabilityZone", arena_printf(a, "%sa", t->region));
+    set(a, d, "availabilityZone", given(t->zone) ? t->zone : arena_printf(a, "%sa", t->region));
     doc_set(d, "createdAt", doc_int(a, t->now_s));
     doc_set(d, "version", doc_int(a, 1));
     doc_set(d, "enableExecuteCommand", doc_bool(a, false));
@@ -278,6 +273,7 @@ static void set_spec(struct arena *a, struct doc *spec, const struct new_task *t
     set_copy(a, spec, "definitionObject", doc_path(t->definition, "metadata.name"));
     set(a, spec, "clientToken", t->client_token);
     set(a, spec, "request", t->request);
+    set(a, spec, "referenceId", t->reference_id);
     set(a, spec, "service", t->service);
     set(a, spec, "deployment", t->deployment);
     set(a, spec, "instance", t->instance);

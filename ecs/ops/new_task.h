@@ -30,7 +30,9 @@ struct new_task {
     const char *launch_type;      /* EC2 (also for none), FARGATE, EXTERNAL */
     const char *capacity_provider;
     const char *platform_version; /* FARGATE */
-    const char *group;            /* none: family:FAMILY */
+    const char *zone;             /* availability zone; none: the region's first */
+    const char *reference_id;
+    const char *group; /* none: family:FAMILY */
     const char *started_by;
     const char *service, *deployment; /* "web", "ecs-svc/123" */
     /* Where placement has put it: the instance's id, its ARN, its node. None: Kubernetes' scheduler chooses. */

@@ -68,6 +68,9 @@ int ecs_run_task(struct aws_call *c, struct err *err);
 int ecs_describe_tasks(struct aws_call *c, struct err *err);
 int ecs_list_tasks(struct aws_call *c, struct err *err);
 int ecs_stop_task(struct aws_call *c, struct err *err);
+int ecs_start_task(struct aws_call *c, struct err *err);
+int ecs_get_task_protection(struct aws_call *c, struct err *err);
+int ecs_update_task_protection(struct aws_call *c, struct err *err);
 
 int ecs_register_container_instance(struct aws_call *c, struct err *err);
 int ecs_deregister_container_instance(struct aws_call *c, struct err *err);

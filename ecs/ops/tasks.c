@@ -1,6 +1,7 @@
 #include "ecs/ops/tasks.h"
 
 #include "ecs/map/fault.h"
+#include "ecs/ops/instances.h"
 #include "ecs/ops/names.h"
 #include "ecs/ops/new_task.h"
 #include "ecs/ops/ops.h"
@@ -105,31 +106,79 @@ static bool family_is(const struct doc *task, struct str family)
     return ecs_split_revision(is, &name, &revision) && str_eq(name, family);
 }
 
-static bool listed(const struct aws_call *c, const struct doc *task)
-{
-    struct str desired = in_str(c, "desiredStatus"), by = in_str(c, "startedBy"), type = in_str(c, "launchType"),
-               family = in_str(c, "family");
+/* What a ListTasks asks for. */
+struct filter {
+    struct str desired, started_by, launch_type, family, service, instance;
+};
 
-    return str_eq(doc_str(doc_get(task, "desiredStatus")), desired.n ? desired : STR("RUNNING")) &&
-           (!by.n || str_eq(doc_str(doc_get(task, "startedBy")), by)) &&
-           (!type.n || str_eq(doc_str(doc_get(task, "launchType")), type)) && (!family.n || family_is(task, family));
+static bool is_or_any(struct str wanted, const struct doc *value)
+{
+    return !wanted.n || str_eq(doc_str(value), wanted);
+}
+
+static bool listed(const struct filter *f, const struct doc *o)
+{
+    const struct doc *task = ecs_task_of(o);
+
+    return str_eq(doc_str(doc_get(task, "desiredStatus")), f->desired) &&
+           is_or_any(f->started_by, doc_get(task, "startedBy")) &&
+           is_or_any(f->launch_type, doc_get(task, "launchType")) &&
+           is_or_any(f->service, doc_path(o, "spec.service")) && is_or_any(f->instance, doc_path(o, "spec.instance")) &&
+           (!f->family.n || family_is(task, f->family));
+}
+
+static int find_service(struct aws_call *c, const struct ecs_cluster *cluster, struct filter *f, struct err *err)
+{
+    struct str name = ecs_name_of(in_str(c, "serviceName"), "service");
+    const char *slash = memrchr(name.p, '/', name.n);
+    struct doc *o = NULL;
+
+    if (!in_str(c, "serviceName").n)
+        return 0;
+    f->service = slash ? str_from(name, (size_t)(slash - name.p) + 1) : name;
+    if (f->service.n && ecs_store_get(store_of(c), c->arena, ECS_SERVICE, cluster->ns,
+                                      ecs_object_label(c->arena, "", f->service), &o, err) == 0)
+        return 0;
+    if (f->service.n && err->code != ERR_NOT_FOUND)
+        return -1;
+    err_clear(err);
+    return aws_error(c, "ServiceNotFoundException", "Service not found.");
+}
+
+static int find_instance(struct aws_call *c, const struct ecs_cluster *cluster, struct filter *f, struct err *err)
+{
+    struct str name = in_str(c, "containerInstance");
+    struct ecs_instance in;
+
+    if (!name.n)
+        return 0;
+    int got = ecs_instance_find(store_of(c), c->arena, cluster->name, cluster->ns, name, &in, NULL, err);
+    if (got != 0)
+        return got < 0 ? -1 : aws_error(c, ECS_INVALID, "The referenced container instance was not found.");
+    f->instance = str_of(in.name);
+    return 0;
 }
 
 int ecs_list_tasks(struct aws_call *c, struct err *err)
 {
+    struct filter f = {.desired = in_str(c, "desiredStatus"),
+                       .started_by = in_str(c, "startedBy"),
+                       .launch_type = in_str(c, "launchType"),
+                       .family = in_str(c, "family")};
     struct doc *all, *arns = doc_array(c->arena);
     struct ecs_cluster cluster;
 
-    if (ecs_find_cluster(c, in_str(c, "cluster"), &cluster, err) < 0)
+    if (in_str(c, "daemonName").n)
+        return aws_error(c, ECS_INVALID, "daemonName is not supported yet.");
+    if (ecs_find_cluster(c, in_str(c, "cluster"), &cluster, err) < 0 || find_service(c, &cluster, &f, err) < 0 ||
+        find_instance(c, &cluster, &f, err) < 0)
         return -1;
-    if (in_str(c, "serviceName").n)
-        return aws_error(c, "ServiceNotFoundException", "Service not found.");
-    if (in_str(c, "containerInstance").n)
-        return aws_error(c, ECS_INVALID, "containerInstance is not supported yet.");
+    if (!f.desired.n)
+        f.desired = STR("RUNNING");
     if (ecs_store_list(store_of(c), c->arena, ECS_TASK, cluster.ns, &all, err) < 0)
         return -1;
     doc_foreach (all, o)
-        if (listed(c, ecs_task_of(o)))
+        if (listed(&f, o))
             doc_append(arns, doc_string(c->arena, doc_str(doc_get(ecs_task_of(o), "taskArn"))));
     return ecs_put_page(c, "taskArns", arns, 100, err);
 }

@@ -43,3 +43,12 @@ int aws_error_status(struct aws_call *call, int status, const char *code, const 
     va_end(ap);
     return rc;
 }
+
+void aws_error_member(struct aws_call *call, const char *name, struct doc *value)
+{
+    if (call->fault == &no_memory)
+        return;
+    if (!call->fault->members)
+        call->fault->members = doc_object(call->arena);
+    doc_set(call->fault->members, name, value);
+}

@@ -10,6 +10,7 @@
 struct aws_fault {
     int status; /* 0 = what the tables say, else 400 */
     const char *code, *message;
+    struct doc *members; /* further ones of the error's shape; NULL or an object */
 };
 
 #endif

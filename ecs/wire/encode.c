@@ -162,6 +162,12 @@ static void put_json_fault(const struct aws_call *call, const struct aws_route *
     }
     buf_puts(out, "\"message\":");
     json_write_string(out, str_of(call->fault->message));
+    doc_foreach (call->fault->members, m) {
+        buf_putc(out, ',');
+        json_write_string(out, doc_key(m));
+        buf_putc(out, ':');
+        json_write(out, m);
+    }
     buf_putc(out, '}');
 }
 

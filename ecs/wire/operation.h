@@ -68,5 +68,7 @@ struct aws_operation_table {
 int aws_error(struct aws_call *call, const char *code, const char *fmt, ...) PRINTF_FMT(3, 4);
 /* With another status than 400: 403, 404, 500 (a server error) ... */
 int aws_error_status(struct aws_call *call, int status, const char *code, const char *fmt, ...) PRINTF_FMT(4, 5);
+/* Another member of the error that has just been set (JSON only); name is a literal. */
+void aws_error_member(struct aws_call *call, const char *name, struct doc *value);
 
 #endif
