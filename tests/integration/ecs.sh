@@ -4,6 +4,7 @@ set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/tests/integration/ecs_lib.sh"
 
+make_node one 4 4Gi
 gateway "$first"
 expect "the cluster default is there" 'cluster/default"' ecs list-clusters
 expect "create-cluster" '"status": "ACTIVE"' ecs create-cluster --cluster-name demo --tags key=team,value=blue
@@ -61,11 +62,12 @@ task=$(ecs list-tasks --cluster demo --query 'taskArns[0]' --output text)
 expect "kubectl shows it" 'PENDING +RUNNING +family:web +web:3' kubectl get ecstasks -n ecs-demo
 expect "missing tasks" 'nix.*MISSING' ecs describe-tasks --cluster demo --tasks "$task" nix --query failures --output text
 expect "run-task of what is not there" 'ClientException.*TaskDefinition not found\.' ecs run-task --cluster demo --task-definition nix
-expect "run-task refuses what it cannot do" 'placementStrategy is not supported yet' ecs run-task --cluster demo \
-    --task-definition web:3 --placement-strategy type=random
+expect "run-task refuses what it cannot do" 'enableExecuteCommand is not supported yet' ecs run-task --cluster demo \
+    --task-definition web:3 --enable-execute-command
 expect "a busy cluster stays" 'ClusterContainsTasksException' ecs delete-cluster --cluster demo
 expect "stop-task" 'STOPPED.*enough' ecs stop-task --cluster demo --task "$task" --reason enough \
     --query 'task.[desiredStatus,stoppedReason]' --output text
+drop_pods ecs-demo
 expect "wait tasks-stopped" '^0$' eval 'ecs wait tasks-stopped --cluster demo --tasks "$task"; echo $?'
 expect "no running task is listed" '^0$' arns
 expect "stop-task of what is not there" 'InvalidParameterException.*The referenced task was not found\.' ecs stop-task --cluster demo --task nix

@@ -49,3 +49,17 @@ expect() { # expect NAME REGEX COMMAND...
         failed=$((failed + 1))
     fi
 }
+
+# make_node NAME CPU MEMORY: a node without a kubelet, for tasks to be placed on. Before the gateway starts, so that each
+# cluster has it from its beginning.
+make_node() {
+    kubectl create -f - >/dev/null <<END
+{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "$1", "labels": {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}},
+ "status": {"capacity": {"cpu": "$2", "memory": "$3", "pods": "110"}, "allocatable": {"cpu": "$2", "memory": "$3", "pods": "110"},
+  "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}], "nodeInfo": {"architecture": "amd64", "operatingSystem": "linux"},
+  "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": "2026-01-01T00:00:00Z",
+                  "lastTransitionTime": "2026-01-01T00:00:00Z"}]}}
+END
+}
+# What a kubelet would do with pods that are to go.
+drop_pods() { kubectl delete pods -n "$1" --all --force --grace-period=0 >/dev/null 2>&1; }

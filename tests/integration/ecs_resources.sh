@@ -6,6 +6,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/tests/integration/ecs_lib.sh"
 
 printf '[alice]\naws_access_key_id = AKIAECSTESTALICE0001\naws_secret_access_key = of-alice\n' >>"$work/credentials"
+make_node one 4 4Gi
 gateway "$first"
 expect "every operation" 'done$' python3 "$root/tests/integration/ecs_resources.py" "http://127.0.0.1:$first"
 expect "kubectl shows a capacity provider" 'mine +ACTIVE' kubectl get capacityproviders

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# tests/integration/ecs_tasks.sh BUILD - tasks as the aws CLI and boto3 see them: the error table, placement on nodes that
+# have no kubelet (tasks stay as they are made), tokens, tags, protection, filters.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/tests/integration/ecs_lib.sh"
+
+make_node one 2 2Gi
+make_node two 1 1Gi
+gateway "$first"
+ecs create-cluster --cluster-name demo >/dev/null
+cat >"$work/web.json" <<'END'
+{"family": "web", "containerDefinitions": [{"name": "web", "image": "busybox", "memory": 64, "portMappings": [{"containerPort": 80}]}]}
+END
+cat >"$work/net.json" <<'END'
+{"family": "net", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "requiresCompatibilities": ["FARGATE"],
+ "containerDefinitions": [{"name": "net", "image": "busybox"}]}
+END
+for f in web web net; do ecs register-task-definition --cli-input-json "file://$work/$f.json" >/dev/null; done
+ecs deregister-task-definition --task-definition web:2 >/dev/null
+run() { ecs run-task --cluster demo --task-definition "$@"; }
+
+# --- the error table, as the CLI tells it ---
+expect "unknown cluster" 'ClusterNotFoundException.*: Cluster not found\.' ecs run-task --cluster nix --task-definition web
+expect "unknown task definition" 'ClientException.*: TaskDefinition not found\.' run nix
+expect "deregistered revision" 'ClientException.*: TaskDefinition is inactive' run web:2
+expect "awsvpc without network" "InvalidParameterException.*: Network Configuration must be provided when networkMode 'awsvpc' is specified\." \
+    run net --launch-type FARGATE
+expect "wrong launch type" 'InvalidParameterException.*: Task definition does not support launch_type FARGATE\.' run web:1 --launch-type FARGATE
+expect "stop-task of none" 'InvalidParameterException.*: The referenced task was not found\.' ecs stop-task --cluster demo --task nix
+expect "describe-tasks of nothing" 'InvalidParameterException.*: Tasks cannot be empty\.' ecs describe-tasks --cluster demo --tasks
+expect "no room" 'RESOURCE:MEMORY' run web:1 --overrides '{"containerOverrides": [{"name": "web", "memory": 9999}]}'
+expect "no room still exits 0" '^0$' eval \
+    'run web:1 --overrides "{\"containerOverrides\": [{\"name\": \"web\", \"memory\": 9999}]}" >/dev/null; echo $?'
+expect "an override of no container" 'InvalidParameterException.*: Override for container named nix is not a container in the TaskDefinition\.' \
+    run web:1 --overrides '{"containerOverrides": [{"name": "nix", "memory": 64}]}'
+expect "every member and every filter" 'done$' python3 "$root/tests/integration/ecs_tasks.py" "http://127.0.0.1:$first"
+kubectl delete node one two >/dev/null
+expect "no instances" 'InvalidParameterException.*: No Container Instances were found in your cluster\.' eval \
+    'for i in $(seq 40); do out=$(run web:1); [[ $out =~ "No Container" ]] && break; sleep 0.25; done; echo "$out"'
+printf '%d failed\n' "$failed"
+exit $((failed > 0))
