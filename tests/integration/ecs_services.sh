@@ -5,11 +5,13 @@ set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/tests/integration/ecs_lib.sh"
 
-gateway "$second" --leader-elect --leader-elect-lease-duration 600s --leader-elect-renew-deadline 500s
-for _ in $(seq 100); do kubectl get lease -n kube-system ecs-controllers >/dev/null 2>&1 && break; sleep 0.1; done
+long=(--leader-elect --leader-elect-lease-duration 600s --leader-elect-renew-deadline 500s)
+gateway "$second" "${long[@]}"
+held() { kubectl get lease -n kube-system ecs-controllers -o jsonpath={.spec.holderIdentity} 2>/dev/null | grep -q .; }
+for _ in $(seq 100); do held && break; sleep 0.1; done
 kill -STOP "${gateways[0]}"
 trap 'kill -CONT "${gateways[0]}"; finish' EXIT
-gateway "$first" --leader-elect
+gateway "$first" "${long[@]}"
 
 # --- the error table, as the CLI tells it ---
 ecs create-cluster --cluster-name demo >/dev/null

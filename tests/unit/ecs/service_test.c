@@ -133,7 +133,7 @@ static void events_are_newest_first_and_at_most_100(void **state)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
     struct doc *s = fresh(a);
-    char text[16];
+    char text[32];
 
     for (int i = 1; i <= 103; i++) {
         snprintf(text, sizeof(text), "event %d", i);
