@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# tests/integration/ecs_scheduler.sh BUILD - the service scheduler and leader election before the real apiserver, with nodes
+# that have no kubelets: what becomes of pods the test says itself.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/tests/integration/ecs_lib.sh"
+
+quick=(--leader-elect-lease-duration 4s --leader-elect-renew-deadline 3s --leader-elect-retry-period 500ms)
+gateway "$first" "${quick[@]}"
+gateway "$second" "${quick[@]}"
+expect "the rules, one by one" 'done$' python3 "$root/tests/integration/ecs_scheduler.py" "http://127.0.0.1:$first" \
+    "http://127.0.0.1:$second" "$work/api"
+
+# --- who leads ---
+holder() { kubectl get lease -n kube-system ecs-controllers -o 'jsonpath={.spec.holderIdentity}'; }
+running() { kubectl get ecstasks -n ecs-lead --no-headers 2>/dev/null | grep -vc STOPPED; }
+eventually() { # eventually SECONDS REGEX COMMAND...
+    local end=$((SECONDS + $1)) regex=$2
+    shift 2
+    until [[ $("$@") =~ $regex ]]; do
+        [ $SECONDS -lt $end ] || break
+        sleep 0.1
+    done
+    "$@"
+}
+ecs create-cluster --cluster-name lead >/dev/null
+ecs create-service --cluster lead --service-name web --task-definition net --launch-type FARGATE --desired-count 2 \
+    --network-configuration 'awsvpcConfiguration={subnets=[s]}' >/dev/null
+expect "tasks are made" '^2$' eventually 10 '^2$' running
+steal() {
+    kubectl patch lease -n kube-system ecs-controllers --type=merge -p \
+        "{\"spec\": {\"holderIdentity\": \"thief\", \"renewTime\": \"$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)\"}}"
+}
+leaders() { grep -c "the controllers have stopped" "$work/gateway.log"; }
+before=$(leaders)
+steal >/dev/null
+expect "a lost Lease stops the controllers" "^$((before + 1))$" eventually 5 "^$((before + 1))$" leaders
+ecs update-service --cluster lead --service web --desired-count 5 >/dev/null
+expect "not the process" '"desiredCount": 5' ecs describe-services --cluster lead --services web
+expect "it leads again when the Lease has run out" ':[0-9]+_' eventually 12 ':[0-9]+_' holder
+expect "and goes on" '^5$' eventually 10 '^5$' running
+kill "${gateways[@]}"
+wait "${gateways[@]}" 2>/dev/null
+expect "who ends gives the Lease back" '^$' holder
+steal >/dev/null
+gateway "$first" --leader-elect=false
+ecs update-service --cluster lead --service web --desired-count 3 >/dev/null
+expect "without an election they run at once" '^3$' eventually 10 '^3$' running
+
+[ "$failed" = 0 ] || tail -n 30 "$work/gateway.log"
+printf '%d failed\n' "$failed"
+exit $((failed > 0))
