@@ -13,7 +13,8 @@ reason_of() { ecs describe-tasks --cluster inst --tasks "$1" --query 'tasks[0].[
 
 cat >"$work/inst.json" <<'END_OF_JSON'
 {"family": "inst", "containerDefinitions": [{"name": "main", "image": "coracle.local/busybox:1", "memory": 32, "cpu": 10,
- "entryPoint": ["sh", "-c"], "command": ["trap 'exit 7' TERM; while true; do sleep 0.1; done"]}]}
+ "entryPoint": ["sh", "-c"], "command": ["trap 'exit 7' TERM; while true; do sleep 0.1; done"],
+ "healthCheck": {"command": ["CMD-SHELL", "true"], "interval": 5, "timeout": 3}}]}
 END_OF_JSON
 check "create-cluster" ecs create-cluster --cluster-name inst
 soon "both nodes are instances" 30 two_instances
