@@ -94,17 +94,23 @@ static bool port_taken(const struct placement_instance *in, const struct pod_por
     return has_port(in->ports, in->n_ports, p) || has_port(in->dynamic, in->n_dynamic, p);
 }
 
+/* Those on the host: a task of awsvpc has an address of its own. */
+static size_t host_ports(const struct placement_request *req)
+{
+    return str_is(doc_str(doc_get(req->taskdef, "networkMode")), "awsvpc") ? 0 : req->n_ports;
+}
+
 static const char *resource_failure(const struct placement_instance *in, const struct placement_request *req)
 {
-    size_t more = 0;
+    size_t more = 0, n_ports = host_ports(req);
 
-    if (req->size.cpu > in->remaining.cpu)
+    if (req->size.cpu > 0 && req->size.cpu > in->remaining.cpu)
         return "RESOURCE:CPU";
-    if (req->size.memory > in->remaining.memory)
+    if (req->size.memory > 0 && req->size.memory > in->remaining.memory)
         return "RESOURCE:MEMORY";
     if (in->pods_max > 0 && in->pods >= in->pods_max)
         return "RESOURCE:ENI"; /* each pod has an interface of its own; ECS has no other word for it */
-    for (size_t i = 0; i < req->n_ports; i++) {
+    for (size_t i = 0; i < n_ports; i++) {
         if (req->ports[i].host_port <= 0)
             continue;
         more += !placement_port_is_dynamic(req->ports[i].host_port);
@@ -355,7 +361,7 @@ void placement_take(struct placement_instance *instance, const struct placement_
     instance->remaining.memory -= req->size.memory;
     instance->placed++;
     instance->pods++;
-    for (size_t i = 0; i < req->n_ports && instance->n_ports < PLACEMENT_PORTS_MAX; i++) {
+    for (size_t i = 0; i < host_ports(req) && instance->n_ports < PLACEMENT_PORTS_MAX; i++) {
         if (req->ports[i].host_port > 0 && !placement_port_is_dynamic(req->ports[i].host_port))
             instance->ports[instance->n_ports++] =
                 (struct placement_port){(uint16_t)req->ports[i].host_port, str_is(req->ports[i].protocol, "udp")};

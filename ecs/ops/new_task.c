@@ -280,6 +280,36 @@ static void set_spec(struct arena *a, struct doc *spec, const struct new_task *t
     set(a, spec, "node", t->node);
 }
 
+struct placed_ports {
+    const struct pod_port *v;
+    size_t n;
+};
+
+/* On an instance the room is taken before the object is written: another call may be about to count on it too. */
+static int create_in_place(struct ecs_store *s, struct arena *a, const struct new_task *t, struct doc *o,
+                           const struct placed_ports *ports, struct doc **ret, struct err *err)
+{
+    const struct doc *size = doc_path(o, "spec.size");
+    bool awsvpc = str_is(doc_str(doc_path(t->definition, "spec.networkMode")), "awsvpc");
+    const struct ecs_claim claim = {
+        .ns = str_of(t->ns),
+        .task = str_of(t->id),
+        .node = str_of(t->node),
+        .group = doc_str(doc_path(o, "status.group")),
+        .size = {doc_int_or(doc_get(size, "cpu"), 0), doc_int_or(doc_get(size, "memory"), 0)},
+        .ports = ports->v,
+        .n_ports = awsvpc ? 0 : ports->n};
+
+    if (!given(t->instance) || !given(t->node))
+        return ecs_store_create(s, a, ECS_TASK, o, ret, err);
+    if (!ecs_usage_claim(ecs_store_usage(s), &claim))
+        return err_set(err, ERR_CONFLICT, "the room on instance %s was taken in the meantime", t->instance);
+    if (ecs_store_create(s, a, ECS_TASK, o, ret, err) == 0)
+        return 0;
+    ecs_usage_unclaim(ecs_store_usage(s), claim.ns, claim.task);
+    return -1;
+}
+
 int ecs_task_create(struct ecs_store *s, struct arena *a, const struct new_task *t, struct doc **ret, struct err *err)
 {
     struct doc *o = ecs_object_new(a, t->ns, t->id), *spec = doc_need_object(a, o, "spec"), *status;
@@ -298,5 +328,5 @@ int ecs_task_create(struct ecs_store *s, struct arena *a, const struct new_task 
     if (set_size(a, spec, t, err) < 0 || task_status(a, &first, &status, NULL, err) < 0)
         return -1;
     doc_set(o, "status", status);
-    return ecs_store_create(s, a, ECS_TASK, o, ret, err);
+    return create_in_place(s, a, t, o, &(struct placed_ports){ports, n_ports}, ret, err);
 }

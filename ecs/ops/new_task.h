@@ -50,7 +50,8 @@ struct new_task {
 };
 
 /* *ret (may be NULL) is the object as it was written. ERR_ALREADY_EXISTS: somebody has made a task of that id.
- * ERR_UNAVAILABLE: no host port is free. */
+ * ERR_UNAVAILABLE: no host port is free. ERR_CONFLICT: the instance has not the room any more (another call was
+ * faster): observe and choose again. */
 int ecs_task_create(struct ecs_store *s, struct arena *a, const struct new_task *t, struct doc **ret,
                     struct err *err) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include "ecs/ops/task_request.h"
 
 #define COUNT_MAX 10
+#define PLACE_TRIES 20
 #define CONFLICT                                                                                                       \
     "The RunTask request could not be processed due to conflicts. The provided clientToken is already in use with a "  \
     "different RunTask request. The resourceIds are the existing task ARNs which are already associated with the "     \
@@ -209,13 +210,20 @@ static int make_task(struct run *r, int64_t i, struct err *err)
     struct doc *o;
     size_t at = 0;
 
-    if (!fargate) {
-        int got = place(r, i, provider, &pool, &at, err);
+    int made = 0;
+    for (int tries = 0; tries < PLACE_TRIES; tries++) {
+        int got = fargate ? 0 : place(r, i, provider, &pool, &at, err);
         if (got != 0)
             return got < 0 ? -1 : 0;
-    }
-    int made = task_request_make(&r->req, task_id(r, i), fargate ? NULL : &pool.v[at], fargate ? NULL : &pool.p[at],
+        made = task_request_make(&r->req, task_id(r, i), fargate ? NULL : &pool.v[at], fargate ? NULL : &pool.p[at],
                                  arena_str(a, provider).p, &o, err);
+        if (made >= 0 || err->code != ERR_CONFLICT)
+            break;
+        err_clear(err); /* another call took that room: look again */
+        if (prepare_instances(r, err) < 0)
+            return -1;
+        made = err_set(err, ERR_UNAVAILABLE, "other calls take every room that is found");
+    }
     if (made < 0)
         return -1;
     if (made > 0) {

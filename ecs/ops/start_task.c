@@ -2,6 +2,7 @@
 #include "ecs/ops/task_request.h"
 
 #define INSTANCES_MAX 10
+#define PLACE_TRIES 20
 
 /* As it is named, or as it would be. */
 static struct doc *instance_arn(struct task_request *r, struct str id_or_arn)
@@ -13,7 +14,7 @@ static struct doc *instance_arn(struct task_request *r, struct str id_or_arn)
                : ecs_arn(c, "container-instance/%s/" STR_FMT, r->cluster.name, STR_ARG(id_or_arn));
 }
 
-static int start_on(struct task_request *r, struct str id_or_arn, struct err *err)
+static int start_on(struct task_request *r, struct str id_or_arn, int tries, struct err *err)
 {
     struct aws_call *c = r->call;
     struct placement_instance room;
@@ -34,8 +35,12 @@ static int start_on(struct task_request *r, struct str id_or_arn, struct err *er
         ecs_add_failure(c, got > 0 ? instance_arn(r, id_or_arn) : doc_string_copy(c->arena, str_of(in.arn)), reason);
         return 0;
     }
-    if ((got = task_request_make(r, ecs_task_random_id(c->arena), &in, &room, NULL, &o, err)) < 0)
-        return -1;
+    if ((got = task_request_make(r, ecs_task_random_id(c->arena), &in, &room, NULL, &o, err)) < 0) {
+        if (err->code != ERR_CONFLICT || tries == 0)
+            return -1;
+        err_clear(err); /* another call took that room: look again */
+        return start_on(r, id_or_arn, tries - 1, err);
+    }
     if (got > 0)
         return err_set(err, ERR_ALREADY_EXISTS, "a random id is taken");
     task_request_answer(r, o);
@@ -57,7 +62,7 @@ int ecs_start_task(struct aws_call *c, struct err *err)
     if (task_request_begin(r, c, err) < 0 || task_request_check(r, STR("EC2"), err) < 0)
         return -1;
     doc_foreach (instances, it)
-        if (start_on(r, doc_str(it), err) < 0)
+        if (start_on(r, doc_str(it), PLACE_TRIES, err) < 0)
             return -1;
     return 0;
 }

@@ -51,7 +51,7 @@ struct load {
     bool by_task; /* it counts with the task's size, else with the pod's requests */
     struct space *space;
     struct {
-        bool known, live;
+        bool known, live, claimed; /* claimed: not written yet */
         enum phase phase;
         enum ecs_launch_kind launch;
         char *node, *group; /* node NULL: it has no instance */
@@ -99,6 +99,25 @@ static void free_node(void *p)
 
     free(n->name);
     free(n);
+}
+
+static int64_t units_of(int64_t milli, int64_t round)
+{
+    return (milli * 1024 + round) / 1000;
+}
+
+static struct ecs_size size_of(const struct node *n)
+{
+    return (struct ecs_size){units_of(n->has.milli, 0), n->has.bytes / (int64_t)MIB};
+}
+
+static struct ecs_size left_on(const struct node *n)
+{
+    struct ecs_size s = size_of(n);
+
+    s.cpu -= n->tasks.cpu + units_of(n->pods.milli, 999);
+    s.memory -= n->tasks.memory + (n->pods.bytes + (int64_t)MIB - 1) / (int64_t)MIB;
+    return s;
 }
 
 static void put_node(struct ecs_usage *u, const struct doc *o)
@@ -355,6 +374,15 @@ static enum phase phase_of(struct str status)
                                                                                                        : PHASE_NONE;
 }
 
+/* awsvpc: its ports are not the host's. */
+static bool has_own_address(const struct doc *task)
+{
+    doc_foreach (doc_path(task, "status.attachments"), at)
+        if (str_is(doc_str(doc_get(at, "type")), "ElasticNetworkInterface"))
+            return true;
+    return false;
+}
+
 static void put_task(struct ecs_usage *u, struct load *l, const struct doc *o)
 {
     const struct doc *spec = doc_get(o, "spec"), *ports = doc_get(spec, "ports");
@@ -374,6 +402,8 @@ static void put_task(struct ecs_usage *u, struct load *l, const struct doc *o)
     l->task.group = str_dup(doc_str(doc_path(o, "status.group")));
     l->task.size.cpu = doc_int_or(doc_path(spec, "size.cpu"), 0);
     l->task.size.memory = doc_int_or(doc_path(spec, "size.memory"), 0);
+    if (has_own_address(o))
+        return;
     l->task.ports.v = doc_count(ports) ? xcalloc(doc_count(ports), sizeof(*l->task.ports.v)) : NULL;
     doc_foreach (ports, p)
         l->task.ports.v[l->task.ports.n++] = (struct placement_port){(uint16_t)doc_int_or(doc_get(p, "hostPort"), 0),
@@ -431,6 +461,86 @@ static void remove_load(struct ecs_usage *u, enum ecs_kind_id k, struct str ns, 
         map_del(&u->loads, text);
 }
 
+/* --- claims --- */
+
+static const struct ports *ports_of(const struct load *l)
+{
+    return l->by_task ? &l->task.ports : &l->pod.ports;
+}
+
+static bool port_is_free(const struct node *n, struct placement_port want)
+{
+    list_foreach (&n->loads, struct load, l, link) {
+        const struct ports *have = ports_of(l);
+        for (size_t i = 0; i < have->n; i++)
+            if (have->v[i].port == want.port && have->v[i].udp == want.udp)
+                return false;
+    }
+    return true;
+}
+
+static struct placement_port port_of(const struct pod_port *p)
+{
+    return (struct placement_port){(uint16_t)p->host_port, str_is(p->protocol, "udp")};
+}
+
+static bool has_room(const struct node *n, const struct ecs_claim *c)
+{
+    struct ecs_size left = left_on(n);
+
+    if ((c->size.cpu > 0 && c->size.cpu > left.cpu) || (c->size.memory > 0 && c->size.memory > left.memory) ||
+        (n->pods_max > 0 && (int64_t)n->n >= n->pods_max))
+        return false;
+    for (size_t i = 0; i < c->n_ports; i++)
+        if (c->ports[i].host_port > 0 && !port_is_free(n, port_of(&c->ports[i])))
+            return false;
+    return true;
+}
+
+static void claim(struct ecs_usage *u, struct load *l, const struct ecs_claim *c)
+{
+    detach(u, l);
+    l->space = need_space(u, c->ns);
+    l->space->tasks++;
+    l->task.known = l->task.live = l->task.claimed = true;
+    l->task.phase = PHASE_PENDING;
+    count_phase(l, 1);
+    l->task.node = str_dup(c->node);
+    l->task.group = str_dup(c->group);
+    l->task.size = c->size;
+    l->task.ports.v = c->n_ports ? xcalloc(c->n_ports, sizeof(*l->task.ports.v)) : NULL;
+    for (size_t i = 0; i < c->n_ports; i++)
+        l->task.ports.v[l->task.ports.n++] = port_of(&c->ports[i]);
+    attach(u, l);
+}
+
+bool ecs_usage_claim(struct ecs_usage *u, const struct ecs_claim *c)
+{
+    struct key key;
+    struct str text = key_of(&key, 't', c->ns, c->task);
+
+    pthread_mutex_lock(&u->lock);
+    const struct node *n = map_get(&u->nodes, c->node);
+    const struct load *old = map_get(&u->loads, text);
+    bool there = old && old->task.known; /* it was written before: whoever writes it now will be told */
+    bool ok = there || (n && has_room(n, c));
+    if (ok && !there)
+        claim(u, need_load(u, text), c);
+    pthread_mutex_unlock(&u->lock);
+    return ok;
+}
+
+void ecs_usage_unclaim(struct ecs_usage *u, struct str ns, struct str task)
+{
+    struct key key;
+
+    pthread_mutex_lock(&u->lock);
+    const struct load *l = map_get(&u->loads, key_of(&key, 't', ns, task));
+    if (l && l->task.claimed)
+        remove_load(u, ECS_TASK, ns, task);
+    pthread_mutex_unlock(&u->lock);
+}
+
 /* --- what the store tells --- */
 
 struct ecs_usage *ecs_usage_new(void)
@@ -483,11 +593,6 @@ void ecs_usage_remove(struct ecs_usage *u, enum ecs_kind_id k, struct str ns, st
 
 /* --- what it answers --- */
 
-static int64_t units_of(int64_t milli, int64_t round)
-{
-    return (milli * 1024 + round) / 1000;
-}
-
 static void add_ports(struct placement_instance *p, struct placement_port *dynamic, const struct ports *ports)
 {
     for (size_t i = 0; i < ports->n; i++) {
@@ -496,11 +601,6 @@ static void add_ports(struct placement_instance *p, struct placement_port *dynam
         else if (p->n_ports < PLACEMENT_PORTS_MAX && ports->v[i].port)
             p->ports[p->n_ports++] = ports->v[i];
     }
-}
-
-static const struct ports *ports_of(const struct load *l)
-{
-    return l->by_task ? &l->task.ports : &l->pod.ports;
 }
 
 /* Tasks of this cluster on the node, and the ports that are taken there by anything. */
@@ -533,10 +633,8 @@ static bool add_node(struct arena *a, const struct node *n, const struct space *
 {
     in->connected = n->known && n->ready;
     in->schedulable = n->schedulable;
-    in->size.cpu = units_of(n->has.milli, 0);
-    in->size.memory = n->has.bytes / (int64_t)MIB;
-    p->remaining.cpu = in->size.cpu - n->tasks.cpu - units_of(n->pods.milli, 999);
-    p->remaining.memory = in->size.memory - n->tasks.memory - (n->pods.bytes + (int64_t)MIB - 1) / (int64_t)MIB;
+    in->size = size_of(n);
+    p->remaining = left_on(n);
     p->pods = n->n;
     p->pods_max = (size_t)n->pods_max;
     return add_loads(a, n, s, in, p);

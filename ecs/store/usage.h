@@ -46,6 +46,17 @@ struct ecs_instance {
 bool ecs_usage_instances(struct ecs_usage *u, struct arena *a, struct str ns, const char *name,
                          struct ecs_instance **ret, struct placement_instance **ret_p, size_t *ret_n) MUST_CHECK;
 
+/* Takes the room of a task that is about to be written, so that two calls at a time do not both count on it. False when
+ * it is not there (any more): observe again. The claim ends when the object has been put, or by ecs_usage_unclaim. */
+struct ecs_claim {
+    struct str ns, task, node, group;
+    struct ecs_size size;
+    const struct pod_port *ports; /* chosen */
+    size_t n_ports;
+};
+bool ecs_usage_claim(struct ecs_usage *u, const struct ecs_claim *c) MUST_CHECK;
+void ecs_usage_unclaim(struct ecs_usage *u, struct str ns, struct str task);
+
 /* Of a namespace: ACTIVE and DRAINING ones, and those among them that were registered by hand. */
 struct ecs_instance_counts {
     int64_t active, registered;

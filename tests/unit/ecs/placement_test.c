@@ -259,6 +259,7 @@ static void dynamic_ports_are_seen_but_do_not_count(void **state)
     struct err err = ERR_INIT;
 
     instances(a, in);
+    req.taskdef = doc_of(a, "{'networkMode':'bridge'}");
     in[0].n_ports = PLACEMENT_PORTS_MAX;
     assert_int_equal(placement_fits(a, in, &req, &reason, &err), 0);
     assert_null(reason);
@@ -269,6 +270,9 @@ static void dynamic_ports_are_seen_but_do_not_count(void **state)
     port.host_port = 8080;
     assert_int_equal(placement_fits(a, in, &req, &reason, &err), 0);
     assert_string_equal(reason, "RESOURCE:PORTS");
+    req.taskdef = doc_of(a, "{'networkMode':'awsvpc'}"); /* it has an address of its own */
+    assert_int_equal(placement_fits(a, in, &req, &reason, &err), 0);
+    assert_null(reason);
 }
 
 static void mistakes_are_told(void **state)

@@ -25,7 +25,7 @@ static int setup(void **state)
 {
     static struct fixture f;
 
-    f.a = arena_new(MIB);
+    f.a = arena_new(64 * MIB);
     f.u = ecs_usage_new();
     ecs_usage_put(f.u, ECS_NODE, doc_of(f.a, NODE));
     ecs_usage_put(f.u, ECS_CONTAINER_INSTANCE, doc_of(f.a, INSTANCE));
@@ -165,6 +165,102 @@ static void the_node_comes_and_goes(void **state)
     assert_false(s.in.connected || s.p.active || s.in.schedulable);
 }
 
+static void room_is_claimed_once(void **state)
+{
+    struct fixture *f = *state;
+    const struct pod_port port = {STR("x"), 80, 8080, STR("tcp")}, other = {STR("x"), 80, 8081, STR("tcp")};
+    struct ecs_claim c = {.ns = STR("ecs-demo"),
+                          .task = STR("t1"),
+                          .node = STR("n1"),
+                          .group = STR("service:web"),
+                          .size = {256, 512},
+                          .ports = &port,
+                          .n_ports = 1};
+
+    assert_true(ecs_usage_claim(f->u, &c));
+    assert_left(f, 2048 - 256, 4096 - 512);
+    assert_int_equal(look(f).in.pending, 1);
+    assert_true(ecs_usage_claim(f->u, &c)); /* of the same task: nothing more */
+    assert_left(f, 2048 - 256, 4096 - 512);
+    c.task = STR("t2");
+    assert_false(ecs_usage_claim(f->u, &c)); /* the port */
+    c.ports = &other;
+    c.size.memory = 4000;
+    assert_false(ecs_usage_claim(f->u, &c)); /* the memory */
+    c.size.memory = 1024;
+    assert_true(ecs_usage_claim(f->u, &c));
+    ecs_usage_unclaim(f->u, STR("ecs-demo"), STR("t2"));
+    assert_left(f, 2048 - 256, 4096 - 512);
+    task(f, "ecs-demo", "t1", "PROVISIONING"); /* written: a claim no more */
+    ecs_usage_unclaim(f->u, STR("ecs-demo"), STR("t1"));
+    assert_left(f, 2048 - 256, 4096 - 512);
+    c.node = STR("n9");
+    assert_false(ecs_usage_claim(f->u, &c));
+}
+
+static void ports_of_awsvpc_are_not_the_hosts(void **state)
+{
+    struct fixture *f = *state;
+
+    ecs_usage_put(f->u, ECS_TASK,
+                  doc_of(f->a, "{'metadata':{'name':'t1','namespace':'ecs-demo'},'spec':{'instance':'i1','node':'n1',"
+                               "'ports':[{'hostPort':80,'protocol':'tcp'}]},'status':{'lastStatus':'RUNNING',"
+                               "'attachments':[{'type':'ElasticNetworkInterface'}]}}"));
+    assert_int_equal(look(f).p.n_ports, placement_reserved_n);
+    assert_int_equal(look(f).in.running, 1);
+}
+
+/* Whatever comes and goes in whatever order: in the end everything is as it was. */
+static void nothing_is_left_of_what_went(void **state)
+{
+    static const char *const names[] = {"t1", "t2", "t3"}, *const status[] = {"PENDING", "RUNNING", "STOPPED"},
+                             *const phases[] = {"Pending", "Running", "Failed"};
+    struct fixture *f = *state;
+    uint32_t x = 12345;
+
+    for (int i = 0; i < 3000; i++) {
+        x = x * 1664525 + 1013904223;
+        const char *name = names[(x >> 8) % 3];
+        struct ecs_claim c = {STR("ecs-demo"), str_of(name), STR("n1"), STR("g"), {10, 10}, NULL, 0};
+        switch ((x >> 12) % 8) {
+        case 0:
+            task(f, "ecs-demo", name, status[(x >> 20) % 3]);
+            break;
+        case 1:
+            pod(f, ECS_POD, name, phases[(x >> 20) % 3]);
+            break;
+        case 2:
+            pod(f, ECS_FOREIGN_POD, name, phases[(x >> 20) % 3]);
+            break;
+        case 3:
+            (void)!ecs_usage_claim(f->u, &c);
+            break;
+        case 4:
+            ecs_usage_unclaim(f->u, STR("ecs-demo"), str_of(name));
+            break;
+        case 5:
+            ecs_usage_remove(f->u, ECS_NODE, STR(""), STR("n1"));
+            break;
+        case 6:
+            ecs_usage_put(f->u, ECS_NODE, doc_of(f->a, NODE));
+            break;
+        default:
+            ecs_usage_remove(f->u, (x >> 20) % 2 ? ECS_TASK : ECS_POD, STR("ecs-demo"), str_of(name));
+        }
+        if (i % 100 == 99) {
+            ecs_usage_put(f->u, ECS_NODE, doc_of(f->a, NODE));
+            for (size_t k = 0; k < 3; k++) {
+                ecs_usage_remove(f->u, ECS_TASK, STR("ecs-demo"), str_of(names[k]));
+                ecs_usage_remove(f->u, ECS_POD, STR("ecs-demo"), str_of(names[k]));
+                ecs_usage_remove(f->u, ECS_FOREIGN_POD, STR("ecs-demo"), str_of(names[k]));
+            }
+            assert_left(f, 2048, 4096);
+            assert_int_equal(look(f).p.pods, 0);
+            assert_int_equal(ecs_usage_tasks(f->u, STR("ecs-demo")).pending, 0);
+        }
+    }
+}
+
 static void instances_are_counted(void **state)
 {
     struct fixture *f = *state;
@@ -202,6 +298,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_pod_counts_unless_its_task_does, setup, teardown),
         cmocka_unit_test_setup_teardown(the_node_comes_and_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(instances_are_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(room_is_claimed_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(ports_of_awsvpc_are_not_the_hosts, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_left_of_what_went, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pods_requests_are_those_of_the_scheduler, setup, teardown),
     };
 
