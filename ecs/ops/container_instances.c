@@ -1,6 +1,7 @@
 #include "api/json.h"
 #include "ecs/map/fault.h"
 #include "ecs/map/query.h"
+#include "ecs/map/tags.h"
 #include "ecs/ops/instances.h"
 #include "ecs/ops/ops.h"
 #include "ecs/ops/tasks.h"
@@ -371,10 +372,10 @@ int ecs_register_container_instance(struct aws_call *c, struct err *err)
     struct found f = {.in = {.name = NULL}};
     struct instance_origin from = {.region = c->region, .account = c->account_id, .now_s = c->now_s};
     struct registration r = {.call = c, .from = &from};
-    struct doc *node, *o, *d;
+    struct doc *node, *o, *d, *tags;
     struct str id = STR("");
 
-    if (wanted_id(c, &id) < 0 || ecs_input_tags(c, &r.tags, err) < 0 ||
+    if (wanted_id(c, &id) < 0 || ecs_input_tags(c, &tags, err) < 0 || ecs_input_tags(c, &r.tags, err) < 0 ||
         ecs_find_cluster(c, in_str(c, "cluster"), &f.cluster, err) < 0)
         return -1;
     if (!id.n) {

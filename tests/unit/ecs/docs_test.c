@@ -161,22 +161,13 @@ static void check_structure(struct pages *p, struct str section, const struct aw
     }
 }
 
-/* A section of an operation that is not there yet may stand there already. */
-static bool described(const struct pages *p, const char *operation)
-{
-    for (size_t i = 0; i < p->n; i++)
-        if (str_is(p->v[i].section, operation))
-            return true;
-    return false;
-}
-
 static void every_member_has_a_row(void **state)
 {
     const struct aws_service *s = ecs_service();
 
     for (size_t i = 0; i < s->n_operations; i++) {
         const struct aws_operation_shape *o = &s->operations[i];
-        if (implemented(o->name) || described(*state, o->name))
+        if (implemented(o->name))
             check_structure(*state, str_of(o->name), aws_shape_at(s, o->input), 0);
     }
 }
@@ -199,7 +190,7 @@ static void every_operation_has_a_state(void **state)
     struct str text = page(p->a, "operations.md");
 
     for (size_t i = 0; i < s->n_operations; i++) {
-        const char *name = s->operations[i].name, *want = "done";
+        const char *name = s->operations[i].name, *want = implemented(name) ? "done" : "later";
         struct str rest = text, line;
         int rows = 0;
 
@@ -207,7 +198,7 @@ static void every_operation_has_a_state(void **state)
             if (!str_is(cell(line, 1), name))
                 continue;
             rows++;
-            if (implemented(name) && !str_is(cell(line, 2), want))
+            if (!str_is(cell(line, 2), want))
                 fail_msg("docs/ecs/operations.md: %s is %s", name, want);
         }
         if (rows != 1)
