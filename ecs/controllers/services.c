@@ -325,7 +325,8 @@ static int reserve(struct round *x, struct err *err)
         return 0;
     int64_t first = service_round_reserve(&x->r, (int64_t)x->n_starts);
     for (size_t i = 0; i < x->n_starts; i++) {
-        x->starts[i].id = task_id(x, x->deployment, first + (int64_t)i);
+        x->starts[i].number = first + (int64_t)i;
+        x->starts[i].id = task_id(x, x->deployment, x->starts[i].number);
         ids[i] = str_of(x->starts[i].id);
     }
     service_add_event(x->r.a, x->r.service,
@@ -454,6 +455,7 @@ static int make_task(struct round *x, const struct task_start *start, struct err
                          .started_by = arena_str(a, x->deployment).p,
                          .service = text_at(x, "spec.serviceName"),
                          .deployment = arena_str(a, x->deployment).p,
+                         .number = start->number,
                          .instance = at ? at->name : NULL,
                          .instance_arn = at ? at->arn : NULL,
                          .node = at ? at->node : NULL,

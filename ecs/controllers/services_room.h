@@ -18,6 +18,7 @@ struct pool {
 
 struct task_start {
     const char *id;
+    int64_t number;
     struct str provider;                 /* empty: by launch type */
     const struct ecs_instance *instance; /* NULL: Kubernetes' scheduler places it */
 };

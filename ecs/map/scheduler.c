@@ -68,7 +68,7 @@ static void note_success(struct service_failures *f, const struct service_eviden
 }
 
 void service_count_failures(struct service_failures *f, struct service_evidence *v, size_t n, bool breaker,
-                            int64_t now_s)
+                            int64_t started, int64_t now_s)
 {
     int64_t last = f->last_failure_s;
     bool new_round = false;
@@ -84,11 +84,13 @@ void service_count_failures(struct service_failures *f, struct service_evidence 
         e->counted = true;
         f->failed_tasks += breaker;
         if (ended && ran_for(e, now_s) < SERVICE_RAN_S) {
-            new_round = new_round || e->created_s >= f->last_failure_s;
+            new_round = new_round || e->number >= f->round_number;
             last = MAX_OF(last, e->stopped_s);
         }
     }
     f->failures_in_row += new_round;
+    if (new_round)
+        f->round_number = started;
     f->last_failure_s = last;
 }
 

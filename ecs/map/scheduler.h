@@ -104,6 +104,7 @@ int64_t service_breaker_threshold(int64_t desired); /* half of it, from 3 to 200
 
 enum service_health { HEALTH_NO_CHECK, HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 struct service_evidence {                    /* what one task, stopped or not, tells of its deployment */
+    int64_t number;                          /* which of the deployment's tasks it is */
     int64_t created_s, started_s, stopped_s; /* started_s: RUNNING; 0 = not yet */
     enum service_health health;              /* now, or when it stopped */
     bool asked;                              /* it stopped because the scheduler, a user or its host's end wanted it */
@@ -111,16 +112,18 @@ struct service_evidence {                    /* what one task, stopped or not, t
 };
 struct service_failures { /* of a deployment; persisted */
     int64_t failed_tasks, failures_in_row, last_failure_s;
+    int64_t round_number;                     /* tasks below it belong to rounds that are over */
     int64_t healthy_created_s, ran_created_s; /* the youngest task that has become healthy, that has run */
 };
 /* Adds what the tasks tell. Those that are failures and were not counted get `counted` set: the caller must remember
  * it. breaker: failed_tasks is counted (the rollout is in progress).
  *
  * failed_tasks: tasks that ended by themselves before they were healthy, or whose health checks fail; since a younger
- * task became healthy. failures_in_row: rounds (tasks made before the last failure belong to the last round) in which a
- * task ended by itself within SERVICE_RAN_S of its start; since a younger task ran longer. */
+ * task became healthy. failures_in_row: rounds in which a task ended by itself within SERVICE_RAN_S of its start; since
+ * a younger task ran longer. A failure ends a round: all tasks that were started by then (numbers below `started`)
+ * belong to it. */
 void service_count_failures(struct service_failures *f, struct service_evidence *v, size_t n, bool breaker,
-                            int64_t now_s);
+                            int64_t started, int64_t now_s);
 /* Until when no task is started after such failures: the third round waits 10 s, the next 20 s ... up to 27 minutes. */
 int64_t service_backoff_until(int64_t failures_in_row, int64_t last_failure_s);
 

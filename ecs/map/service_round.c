@@ -26,7 +26,8 @@ static bool ended_by_itself(const struct doc *object)
 
 void round_task_read(struct arena *a, const struct doc *o, struct round_task *ret)
 {
-    struct service_evidence e = {.created_s = int_at(o, "status.createdAt"),
+    struct service_evidence e = {.number = int_at(o, "spec.number"),
+                                 .created_s = int_at(o, "status.createdAt"),
                                  .started_s = int_at(o, "status.startedAt"),
                                  .asked = !ended_by_itself(o)};
     bool stopped = is(o, "status.lastStatus", "STOPPED");
@@ -114,6 +115,7 @@ static struct service_failures failures_of(const struct doc *deployment)
     return (struct service_failures){.failed_tasks = int_at(deployment, "failedTasks"),
                                      .failures_in_row = x.failures_in_row,
                                      .last_failure_s = x.last_failure_s,
+                                     .round_number = int_at(deployment, "x.roundNumber"),
                                      .healthy_created_s = int_at(deployment, "x.healthyCreatedAt"),
                                      .ran_created_s = int_at(deployment, "x.ranCreatedAt")};
 }
@@ -128,6 +130,7 @@ static void keep_failures(struct service_round *r, struct doc *deployment, const
     x.last_failure_s = f->last_failure_s;
     service_x_set(r->a, deployment, &x);
     set_int(r->a, deployment, "failedTasks", f->failed_tasks);
+    set_int(r->a, own, "roundNumber", f->round_number);
     set_int(r->a, own, "healthyCreatedAt", f->healthy_created_s);
     set_int(r->a, own, "ranCreatedAt", f->ran_created_s);
 }
@@ -164,7 +167,7 @@ static void count_deployment(struct service_round *r, struct doc *d)
     bool *before = arena_calloc(r->a, n + 1, sizeof(*before));
     for (size_t i = 0; before && i < n; i++)
         before[i] = v[i].counted;
-    service_count_failures(&f, v, n, breaker, r->now_s);
+    service_count_failures(&f, v, n, breaker, int_at(d, "x.started"), r->now_s);
     for (size_t i = 0; before && i < n; i++)
         if (v[i].counted && !before[i])
             note_counted(r, counted, &r->tasks[of[i]]);

@@ -5,8 +5,8 @@
  * Pure: documents in, documents changed. The caller reads the objects, writes the service once, and then starts and
  * stops tasks. Beside what service.h names it keeps in the service:
  *
- *     a deployment's x     healthyCreatedAt, ranCreatedAt, countedUntil (service_failures, and the end of `counted`)
- *     status.said          {deployment, steadyAt, blockedAt, throttledAt, unplaced, unplacedAt}
+ *     a deployment's x     healthyCreatedAt, ranCreatedAt, roundNumber, countedUntil (service_failures; the end of
+ * `counted`) status.said          {deployment, steadyAt, blockedAt, throttledAt, unplaced, unplacedAt}
  */
 #ifndef ECS_MAP_SERVICE_ROUND_H
 #define ECS_MAP_SERVICE_ROUND_H

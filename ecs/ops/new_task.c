@@ -276,6 +276,8 @@ static void set_spec(struct arena *a, struct doc *spec, const struct new_task *t
     set(a, spec, "referenceId", t->reference_id);
     set(a, spec, "service", t->service);
     set(a, spec, "deployment", t->deployment);
+    if (given(t->service))
+        doc_set(spec, "number", doc_int(a, t->number));
     set(a, spec, "instance", t->instance);
     set(a, spec, "node", t->node);
 }

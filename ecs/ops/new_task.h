@@ -5,8 +5,8 @@
  * where a task goes or checks the request (taskdef_check_launch, placement.h): that is done by then.
  *
  * The object: spec is how the task was asked for: {cluster, definition "FAMILY:REVISION", definitionObject,
- * clientToken, request, ports, service, deployment, instance, node, size {cpu, memory}}; what is empty is left out.
- * status is the API's Task.
+ * clientToken, request, ports, service, deployment, number, instance, node, size {cpu, memory}}; what is empty is left
+ * out. status is the API's Task.
  */
 #ifndef ECS_OPS_NEW_TASK_H
 #define ECS_OPS_NEW_TASK_H
@@ -35,6 +35,7 @@ struct new_task {
     const char *group; /* none: family:FAMILY */
     const char *started_by;
     const char *service, *deployment; /* "web", "ecs-svc/123" */
+    int64_t number;                   /* with a service: which of the deployment's tasks it is */
     /* Where placement has put it: the instance's id, its ARN, its node. None: Kubernetes' scheduler chooses. */
     const char *instance, *instance_arn, *node;
     const struct doc *overrides; /* TaskOverride */

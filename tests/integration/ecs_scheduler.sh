@@ -46,7 +46,12 @@ steal >/dev/null
 gateway "$first" --leader-elect=false
 ecs update-service --cluster lead --service web --desired-count 3 >/dev/null
 expect "without an election they run at once" '^3$' eventually 10 '^3$' running
+kill "${gateways[2]}"
+wait "${gateways[2]}" 2>/dev/null
+gateways=()
+findings() { grep -cE "Sanitizer|runtime error" "$work/gateway.log"; }
+expect "a build with sanitizers found nothing" '^0$' findings
 
-[ "$failed" = 0 ] || tail -n 30 "$work/gateway.log"
+[ "$failed" = 0 ] || tail -n 60 "$work/gateway.log"
 printf '%d failed\n' "$failed"
 exit $((failed > 0))

@@ -245,6 +245,152 @@ static void failures_in_a_row_wait_longer(void **state)
     assert_string_equal(write_plan(a, &plan), "+3 ");
 }
 
+/* Two tasks that fail in turn, each started anew at once: as many rounds as if they failed together. */
+static void failures_in_turn_are_rounds_too(void **state)
+{
+    struct service_failures f = {0};
+    struct service_evidence v[8];
+    int64_t started = 2;
+
+    for (size_t i = 0; i < ARRAY_LEN(v); i++) { /* task i fails, task i + 2 takes its place */
+        v[i] = (struct service_evidence){
+            .number = (int64_t)i, .created_s = 100 + (int64_t)i, .stopped_s = 102 + (int64_t)i};
+        service_count_failures(&f, v, i + 1, true, started++, v[i].stopped_s);
+        assert_int_equal(f.failures_in_row, 1 + i / 2);
+        assert_int_equal(f.failed_tasks, i + 1);
+        assert_int_equal(f.last_failure_s, v[i].stopped_s);
+    }
+}
+
+/* What counts as a failure, of which kind. */
+static void evidence_is_weighed(void **state)
+{
+    static const struct {
+        struct service_evidence e;
+        int64_t failed, in_row;
+    } rows[] = {
+        {{.created_s = 10}, 0, 0},                                                             /* not there yet */
+        {{.created_s = 10, .stopped_s = 12}, 1, 1},                                            /* never ran */
+        {{.created_s = 10, .started_s = 11, .stopped_s = 12}, 1, 1},                           /* at once again */
+        {{.created_s = 10, .started_s = 11, .stopped_s = 30}, 1, 0},                           /* it ran a while */
+        {{.created_s = 10, .started_s = 11, .stopped_s = 51}, 0, 0},                           /* was healthy */
+        {{.created_s = 10, .started_s = 11, .stopped_s = 51, .health = HEALTH_UNKNOWN}, 1, 0}, /* was never */
+        {{.created_s = 10, .started_s = 11, .stopped_s = 15, .health = HEALTH_HEALTHY}, 0, 0}, /* was at once */
+        {{.created_s = 10, .started_s = 11, .health = HEALTH_UNHEALTHY}, 1, 0},                /* is to go */
+        {{.created_s = 10, .started_s = 11, .health = HEALTH_UNKNOWN}, 0, 0},                  /* may come */
+        {{.created_s = 10, .stopped_s = 12, .asked = true}, 0, 0},                             /* scaled in */
+        {{.created_s = 10, .stopped_s = 12, .counted = true}, 0, 0},                           /* known */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct service_failures f = {0};
+        struct service_evidence e = rows[i].e;
+
+        service_count_failures(&f, &e, 1, true, 1, 100);
+        if (f.failed_tasks != rows[i].failed || f.failures_in_row != rows[i].in_row)
+            fail_msg("row %zu: %d, %d", i, (int)f.failed_tasks, (int)f.failures_in_row);
+        assert_int_equal(e.counted, rows[i].e.counted || rows[i].failed);
+        service_count_failures(&f, &e, 1, true, 1, 100);
+        assert_int_equal(f.failed_tasks, rows[i].failed); /* once */
+    }
+}
+
+static void unplaced_tasks_are_told_with_ecs_words(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+
+    assert_string_equal(service_event_unplaced(a, STR("web"), "RESOURCE:CPU", STR("i1")),
+                        "(service web) was unable to place a task because no container instance met all of its "
+                        "requirements. The closest matching (container-instance i1) has insufficient CPU units "
+                        "available. For more information, see the Troubleshooting section of the Amazon ECS Developer "
+                        "Guide.");
+    assert_non_null(strstr(service_event_unplaced(a, STR("web"), "RESOURCE:GPU", STR("i1")),
+                           "(container-instance i1) encountered error \"RESOURCE:GPU\". "));
+    assert_string_equal(service_event_unstartable(a, STR("web"), "why."),
+                        "(service web) was unable to place a task. Reason: why.");
+    assert_string_equal(service_event_unhealthy(a, STR("web"), STR("t")),
+                        "(service web) (task t) failed container health checks.");
+}
+
+/* Scale-in: what is the least use goes first, then where most stand, then the youngest; protected ones stay. */
+static void the_right_ones_are_scaled_in(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    struct service_task tasks[TASKS_MAX];
+    struct service_state s = state_of(3, tasks);
+    struct service_plan plan;
+    struct err err = ERR_INIT;
+
+    s.n_deployments = 1;
+    s.n_tasks = read_tasks("hhhhhs", tasks);
+    static const char *const at[][2] = {{"a", "1"}, {"a", "1"}, {"b", "2"}, {"a", "3"}, {"b", "2"}, {"b", "2"}};
+    for (size_t i = 0; i < s.n_tasks; i++)
+        tasks[i].zone = str_of(at[i][0]), tasks[i].instance = str_of(at[i][1]);
+    s.desired = 2;
+    assert_int_equal(service_plan(a, &s, &plan, &err), 0);
+    assert_string_equal(write_plan(a, &plan), "-t5 -t1 -t4 -t3 "); /* a 3, b 2 | a 2 b 2: instance 2 | a 2 b 1 */
+    tasks[1].protected_until_s = tasks[5].protected_until_s = 1234;
+    assert_int_equal(service_plan(a, &s, &plan, &err), 0);
+    assert_string_equal(write_plan(a, &plan), "-t4 -t0 -t2 ");
+    assert_int_equal(plan.again_s, 1234); /* t3 waits for t5: two healthy ones have to stay */
+}
+
+static void causes_that_last_are_told_again_after_six_hours(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    struct service_task tasks[TASKS_MAX];
+    struct service_state s = state_of(3, tasks);
+    struct service_plan plan;
+    struct err err = ERR_INIT;
+
+    s.n_deployments = 1;
+    s.said.steady_s = 1000;
+    s.now_s = 1000 + SERVICE_SAY_AGAIN_S - 1;
+    assert_int_equal(service_plan(a, &s, &plan, &err), 0);
+    assert_int_equal(plan.n, 0);
+    assert_int_equal(plan.again_s, s.now_s + 1);
+    s.now_s++;
+    assert_int_equal(service_plan(a, &s, &plan, &err), 0);
+    assert_string_equal(plan.v[0].text, "(service web) has reached a steady state.");
+    assert_int_equal(plan.said.steady_s, s.now_s);
+    s.n_tasks = 2;
+    assert_int_equal(service_plan(a, &s, &plan, &err), 0);
+    assert_int_equal(plan.said.steady_s, 0); /* it is told at once when it comes back */
+}
+
+/* Replacements first when there is room, else one after the other. */
+static void unhealthy_tasks_are_replaced(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    static const struct {
+        const char *tasks, *sick;
+        int64_t max;
+        const char *plan;
+    } rows[] = {{"rrh", "110", 200, "+2 -t1 -t0 "},
+                {"rrh", "110", 100, "-t1 "},
+                {"rrhx", "110", 100, ""},
+                {"rrhs", "110", 200, "+1 -t1 -t0 "},
+                {"rrh", "110", 134, "+1 -t1 "}};
+    struct service_task tasks[TASKS_MAX];
+    struct service_plan plan;
+    struct err err = ERR_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct service_state s = state_of(3, tasks);
+
+        s.n_deployments = 1;
+        s.max_percent = rows[i].max;
+        s.n_tasks = read_tasks(rows[i].tasks, tasks);
+        for (size_t k = 0; rows[i].sick[k]; k++)
+            tasks[k].unhealthy = rows[i].sick[k] == '1';
+        assert_int_equal(service_plan(a, &s, &plan, &err), 0);
+        if (strcmp(write_plan(a, &plan), rows[i].plan) != 0)
+            fail_msg("row %zu: %s", i, write_plan(a, &plan));
+        if (strchr(rows[i].plan, '-'))
+            assert_string_equal(plan.v[plan.n - 1].text, "Task failed container health checks");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +400,12 @@ int main(void)
         cmocka_unit_test(a_deleted_service_stops_all),
         cmocka_unit_test(numbers_and_texts_are_those_of_ecs),
         cmocka_unit_test(failures_in_a_row_wait_longer),
+        cmocka_unit_test(failures_in_turn_are_rounds_too),
+        cmocka_unit_test(evidence_is_weighed),
+        cmocka_unit_test(unplaced_tasks_are_told_with_ecs_words),
+        cmocka_unit_test(the_right_ones_are_scaled_in),
+        cmocka_unit_test(causes_that_last_are_told_again_after_six_hours),
+        cmocka_unit_test(unhealthy_tasks_are_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

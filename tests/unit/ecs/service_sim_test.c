@@ -31,7 +31,7 @@ struct sim_task {
     enum fate fate;
     enum life life;
     size_t instance;
-    int64_t created, started, stopped, next;
+    int64_t number, created, started, stopped, next;
     bool asked;
 };
 
@@ -171,17 +171,20 @@ static struct round_task round_task_of(const struct sim_task *t)
     bool up = t->life == RUNNING || t->life == HEALTHY || t->life == UNHEALTHY;
     static const char names[][2] = {"0", "1", "2"};
 
-    return (struct round_task){
-        .id = str_of(t->id),
-        .deployment = str_of(t->deployment),
-        .instance = str_of(names[t->instance]),
-        .running = up,
-        .stopping = t->life == STOPPING || t->life == STOPPED,
-        .stopped = t->life == STOPPED,
-        .health = t->life == HEALTHY     ? STR("HEALTHY")
-                  : t->life == UNHEALTHY ? STR("UNHEALTHY")
-                                         : STR("UNKNOWN"),
-        .e = {.created_s = t->created, .started_s = t->started, .stopped_s = t->stopped, .asked = t->asked}};
+    return (struct round_task){.id = str_of(t->id),
+                               .deployment = str_of(t->deployment),
+                               .instance = str_of(names[t->instance]),
+                               .running = up,
+                               .stopping = t->life == STOPPING || t->life == STOPPED,
+                               .stopped = t->life == STOPPED,
+                               .health = t->life == HEALTHY     ? STR("HEALTHY")
+                                         : t->life == UNHEALTHY ? STR("UNHEALTHY")
+                                                                : STR("UNKNOWN"),
+                               .e = {.number = t->number,
+                                     .created_s = t->created,
+                                     .started_s = t->started,
+                                     .stopped_s = t->stopped,
+                                     .asked = t->asked}};
 }
 
 static int64_t count_life(const struct sim *s, enum life from, enum life to)
@@ -245,10 +248,10 @@ static void carry_out(struct sim *s, const struct doc *service, const struct ser
         for (int64_t k = 0; act->type == ACTION_START && k < act->count; k++) {
             assert_true(s->n_tasks < TASKS_MAX);
             struct sim_task *t = &s->tasks[s->n_tasks];
-            const char *id = service_round_task_key(s->a, service, deployment, first++);
+            const char *id = service_round_task_key(s->a, service, deployment, first);
 
             assert_null(find(s, str_of(id))); /* nothing is started twice */
-            *t = (struct sim_task){.fate = fate, .created = s->now, .next = s->now + 1 + roll(s, 3)};
+            *t = (struct sim_task){.fate = fate, .number = first++, .created = s->now, .next = s->now + 1 + roll(s, 3)};
             snprintf(t->id, sizeof(t->id), "%s", id);
             str_copy(t->deployment, sizeof(t->deployment), deployment);
             do
