@@ -87,7 +87,7 @@ static void find_reason(struct derive *d, bool was_running)
         stop_for(d, lost, message.n > 0 ? message : doc_str(doc_path(d->o->pod, "status.reason")));
     else if (is_taken_away(d))
         stop_for(d, lost, why.n > 0 ? why : STR("The pod of the task was deleted."));
-    else if (d->v.essential_exited && (d->v.seen_alive || was_running))
+    else if (d->v.essential_ran || (d->v.essential_exited && was_running))
         stop_for(d, "EssentialContainerExited", STR("Essential container in task exited"));
     else if (d->pod_over || d->v.essential_exited)
         stop_for(d, "TaskFailedToStart", message.n > 0 ? message : STR("Task failed to start"));
@@ -148,7 +148,7 @@ static void enter_state(struct derive *d, int before, int now)
     if (doc_str(doc_path(d->o->pod, "spec.nodeName")).n > 0 || d->v.seen_alive)
         set_connected(d);
     set_pull_times(d);
-    if (now == STATE_RUNNING || (d->v.essential_exited && d->v.seen_alive)) /* also when nobody saw it run */
+    if (now == STATE_RUNNING || d->v.essential_ran) /* also when nobody saw it run */
         set_time(d, "startedAt", 0);
     if (now >= STATE_DEPROVISIONING)
         set_time(d, "executionStoppedAt", d->v.end_s);

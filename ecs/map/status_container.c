@@ -256,6 +256,7 @@ static void one_container(struct derive *d, const struct doc *def, struct doc *c
     d->v.started_all = d->v.started_all && (running || ended);
     d->v.seen_alive = d->v.seen_alive || running || has_exited(ended);
     d->v.essential_exited = d->v.essential_exited || (essential && stopped);
+    d->v.essential_ran = d->v.essential_ran || (essential && stopped && doc_get(c, "exitCode"));
 }
 
 /* --- startTimeout --- */
@@ -304,6 +305,23 @@ static void check_starts(struct derive *d)
         }
 }
 
+/* One that never ran because another, which it awaits, failed. */
+static void check_failed(struct derive *d, struct str waiting, const struct doc *dependency)
+{
+    struct doc *c = entry_named(d, waiting), *other = entry_named(d, doc_str(doc_get(dependency, "containerName")));
+    bool stopped = str_is(doc_str(doc_get(c, "lastStatus")), "STOPPED");
+
+    if (stopped && !doc_get(c, "exitCode") && !doc_get(c, "reason") && doc_int_or(doc_get(other, "exitCode"), 0) != 0)
+        doc_set(c, "reason", doc_string(d->a, STR(UNRESOLVED)));
+}
+
+static void check_ends(struct derive *d)
+{
+    doc_foreach (doc_get(d->o->taskdef, "containerDefinitions"), def)
+        doc_foreach (doc_get(def, "dependsOn"), dependency)
+            check_failed(d, doc_str(doc_get(def, "name")), dependency);
+}
+
 void status_containers(struct derive *d)
 {
     struct doc *containers = doc_need_array(d->a, d->task, "containers");
@@ -311,6 +329,8 @@ void status_containers(struct derive *d)
     d->v.started_all = d->o->pod != NULL;
     doc_foreach (doc_get(d->o->taskdef, "containerDefinitions"), def)
         one_container(d, def, entry_of(d, containers, def));
-    if (!d->pod_over)
+    if (d->pod_over)
+        check_ends(d);
+    else
         check_starts(d);
 }

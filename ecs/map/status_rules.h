@@ -10,7 +10,8 @@
 struct verdict {
     bool started_all; /* each has been started; false without a pod */
     bool seen_alive;  /* a container has run */
-    bool essential_exited;
+    bool essential_exited; /* one is STOPPED, ... */
+    bool essential_ran;    /* ... and has been a process */
     bool health_known, unhealthy, health_unsure;
     struct str start_failure;     /* complete text, empty when none */
     int64_t first_start_s, end_s; /* of any container; the end of the first essential one; 0 = unknown */

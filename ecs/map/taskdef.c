@@ -281,6 +281,9 @@ int taskdef_check_launch(const struct doc *taskdef, struct str launch_type, cons
     if (!awsvpc && doc_get(network, "awsvpcConfiguration"))
         return ecs_fault(err, ECS_INVALID,
                          "Network Configuration is not valid for the given networkMode of this task definition.");
+    if (!str_is(launch_type, "FARGATE") &&
+        str_is(doc_str(doc_path(network, "awsvpcConfiguration.assignPublicIp")), "ENABLED"))
+        return ecs_fault(err, ECS_INVALID, "Assign public IP is not supported for this launch type.");
     return 0;
 }
 

@@ -141,6 +141,8 @@ def requests():
         {"name": "web", "environmentFiles": [{"value": "arn:aws:s3:::b/f", "type": "s3"}]}]})
     refused("InvalidParameterException", "Container Overrides length must be at most 8192", run_in, **web,
             overrides={"containerOverrides": [{"name": "web", "command": ["x" * 9000]}]})
+    refused("InvalidParameterException", "Assign public IP is not supported for this launch type.", run_in, taskDefinition="net",
+            networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "ENABLED"}})
     refused("InvalidParameterException", "Network Configuration is not valid", run_in, **web, networkConfiguration=NETWORK)
     t = run(overrides={"containerOverrides": [{"name": "web", "cpu": 128, "memory": 96, "memoryReservation": 80,
                                                "environment": [{"name": "A", "value": "b"}]}]})["tasks"][0]
@@ -187,6 +189,30 @@ def placement():
     assert {t["containerInstanceArn"] for ts in fixed for t in ts} == {one, two}, fixed
     assert {f["reason"] for f in run(taskDefinition="fixed")["failures"]} == {"RESOURCE:PORTS"}
     stop_all()
+
+
+def providers():
+    group = {"autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:1:autoScalingGroupName/g"}
+    ecs.create_capacity_provider(name="hosts", autoScalingGroupProvider=group)
+    ecs.put_cluster_capacity_providers(cluster=CLUSTER, capacityProviders=["hosts", "FARGATE"],
+                                       defaultCapacityProviderStrategy=[{"capacityProvider": "hosts", "weight": 1}])
+    t = run()["tasks"][0]
+    assert t["capacityProviderName"] == "hosts" and t["launchType"] == "EC2" and "containerInstanceArn" in t, t
+    t = run(launchType="EC2")["tasks"][0]
+    assert "capacityProviderName" not in t, t
+    subprocess.run(["kubectl", "label", "node", "one", "two", "ecs.coracle.dev/capacity-provider=others"], check=True, stdout=subprocess.DEVNULL)
+    soon("no instance serves the provider", lambda: refuses("No Container Instances were found in your capacity provider."))
+    subprocess.run(["kubectl", "label", "node", "one", "two", "ecs.coracle.dev/capacity-provider-"], check=True, stdout=subprocess.DEVNULL)
+    stop_all()
+    ecs.put_cluster_capacity_providers(cluster=CLUSTER, capacityProviders=[], defaultCapacityProviderStrategy=[])
+
+
+def refuses(text):
+    try:
+        run()
+    except ecs.exceptions.InvalidParameterException as e:
+        return text in str(e)
+    return False
 
 
 def start_task():
@@ -252,10 +278,11 @@ def protection():
 
 
 ecs.create_cluster(clusterName=CLUSTER)
+subprocess.run(["kubectl", "create", "serviceaccount", "default", "-n", "ecs-boto"], check=True, stdout=subprocess.DEVNULL)
 ecs.register_task_definition(family="fixed", containerDefinitions=[
     {"name": "web", "image": "busybox", "memory": 64, "portMappings": [{"containerPort": 80, "hostPort": 8080}]}])
 only = sys.argv[2:]
-for part in (members, fargate, requests, tokens, placement, start_task, filters, protection):
+for part in (members, fargate, requests, tokens, placement, providers, start_task, filters, protection):
     if not only or part.__name__ in only:
         part()
         print(part.__name__)

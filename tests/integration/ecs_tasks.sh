@@ -9,6 +9,7 @@ make_node one 2 2Gi
 make_node two 1 1Gi
 gateway "$first"
 ecs create-cluster --cluster-name demo >/dev/null
+kubectl create serviceaccount default -n ecs-demo >/dev/null # no controller manager is here to make it
 cat >"$work/web.json" <<'END'
 {"family": "web", "containerDefinitions": [{"name": "web", "image": "busybox", "memory": 64, "portMappings": [{"containerPort": 80}]}]}
 END
@@ -35,7 +36,12 @@ expect "no room still exits 0" '^0$' eval \
 expect "an override of no container" 'InvalidParameterException.*: Override for container named nix is not a container in the TaskDefinition\.' \
     run web:1 --overrides '{"containerOverrides": [{"name": "nix", "memory": 64}]}'
 expect "every member and every filter" 'done$' python3 "$root/tests/integration/ecs_tasks.py" "http://127.0.0.1:$first"
+lost=$(run web:1 --query 'tasks[0].taskArn' --output text)
+for _ in $(seq 40); do kubectl get pod -n ecs-demo "${lost##*/}" >/dev/null 2>&1 && break; sleep 0.1; done
 kubectl delete node one two >/dev/null
+expect "a task whose node is gone" 'STOPPED.TaskFailedToStart.Host EC2 .instance i-[0-9a-f]+. terminated\.' eval \
+    'ecs wait tasks-stopped --cluster demo --tasks $lost; ecs describe-tasks --cluster demo --tasks $lost \
+     --query "tasks[0].[lastStatus,stopCode,stoppedReason]" --output text'
 expect "no instances" 'InvalidParameterException.*: No Container Instances were found in your cluster\.' eval \
     'for i in $(seq 40); do out=$(run web:1); [[ $out =~ "No Container" ]] && break; sleep 0.25; done; echo "$out"'
 printf '%d failed\n' "$failed"

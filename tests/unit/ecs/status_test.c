@@ -230,6 +230,28 @@ static void start_timeouts_end_the_task(void **state)
     }
 }
 
+/* A container that awaits one which failed never runs. */
+static void failed_dependencies_end_the_task(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    struct task_observation o = {
+        .task = doc_of(a, NEW),
+        .taskdef = doc_of(a, "{'containerDefinitions':[{'name':'a','essential':true,'dependsOn':[{'containerName':"
+                             "'b','condition':'SUCCESS'}]},{'name':'b','essential':false}]}"),
+        .pod = doc_of(a, "{'status':{'phase':'Failed','containerStatuses':[{'name':'a'," WAIT(
+                             "PodInitializing") "}],'initContainerStatuses':[{'name':'b'," EXIT("4") "}]}}"),
+        .now_s = NOW};
+    struct err err = ERR_INIT;
+    struct doc *ret;
+
+    assert_int_equal(task_status(a, &o, &ret, NULL, &err), 0);
+    assert_doc(a, ret, "stopCode", "'TaskFailedToStart'");
+    assert_doc(a, ret, "startedAt", NULL);
+    assert_doc(a, ret, "containers/0/exitCode", NULL);
+    assert_doc(a, ret, "containers/0/reason", "'dependency graph: dependent container not in expected state'");
+    assert_doc(a, ret, "containers/1/exitCode", "4");
+}
+
 /* A check that has not passed yet tells nothing until it has had its time. */
 static void health_is_looked_at_again(void **state)
 {
@@ -273,6 +295,8 @@ int main(void)
         cmocka_unit_test(interfaces_come_and_go),
         cmocka_unit_test(a_lost_host_stops_its_tasks),
         cmocka_unit_test(start_timeouts_end_the_task),
+        cmocka_unit_test(failed_dependencies_end_the_task),
+        cmocka_unit_test(containers_have_arns_of_their_own),
         cmocka_unit_test(health_is_looked_at_again),
         cmocka_unit_test(containers_have_arns_of_their_own),
         cmocka_unit_test(pods_of_stopping_tasks_are_removed),
