@@ -3,9 +3,9 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "client/stop.h"
-#include "ecs/controllers/definitions.h"
 #include "ecs/controllers/instances.h"
 #include "ecs/controllers/leading.h"
+#include "ecs/controllers/leftovers.h"
 #include "ecs/controllers/services.h"
 #include "ecs/controllers/tasks.h"
 #include "ecs/ops/ops.h"
@@ -75,7 +75,7 @@ struct cluster {
     struct instance_controller *instances;
     struct task_controller *tasks;
     struct service_controller *services;
-    struct definition_controller *definitions;
+    struct leftover_controller *leftovers;
     struct controller *controllers[8]; /* in the order in which they start */
     size_t n_controllers;
 };
@@ -112,10 +112,10 @@ static int connect_cluster(struct cluster *c, struct stop *stop, struct err *err
     c->tasks = task_controller_new(c->store);
     c->instances = instance_controller_new(c->store, arg.region, arg.account_id);
     c->services = service_controller_new(c->store, arg.region, arg.account_id);
-    c->definitions = definition_controller_new(c->store);
+    c->leftovers = leftover_controller_new(c->store);
     c->controllers[c->n_controllers++] = instance_controller_base(c->instances);
     c->controllers[c->n_controllers++] = task_controller_base(c->tasks);
-    c->controllers[c->n_controllers++] = definition_controller_base(c->definitions);
+    c->controllers[c->n_controllers++] = leftover_controller_base(c->leftovers);
     c->controllers[c->n_controllers++] = service_controller_base(c->services);
     return 0;
 }
@@ -198,7 +198,7 @@ out:
         ecs_store_stop(c.store);
     service_controller_free(c.services);
     task_controller_free(c.tasks);
-    definition_controller_free(c.definitions);
+    leftover_controller_free(c.leftovers);
     instance_controller_free(c.instances);
     ecs_store_free(c.store);
     informer_factory_free(c.informers);

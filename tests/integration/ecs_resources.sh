@@ -11,5 +11,15 @@ gateway "$first"
 expect "every operation" 'done$' python3 "$root/tests/integration/ecs_resources.py" "http://127.0.0.1:$first"
 expect "kubectl shows a capacity provider" 'mine +ACTIVE' kubectl get capacityproviders
 expect "kubectl shows a setting" 'containerInsights +enhanced +arn:aws:iam::000000000000:user/alice' kubectl get ecsaccountsettings
+
+# A day after their end their objects go; a cluster of that name that is there again stays.
+ecs create-cluster --cluster-name again >/dev/null
+ecs delete-cluster --cluster again >/dev/null
+kubectl patch ecscluster spot --type=merge -p '{"status": {"inactiveAt": 1}}' >/dev/null
+kubectl patch ecscluster hers --type=merge -p '{"status": {"inactiveAt": 1}}' >/dev/null
+for _ in $(seq 50); do kubectl get ecscluster spot >/dev/null 2>&1 || break; sleep 0.1; done
+expect "an INACTIVE cluster goes after a day" 'NotFound' kubectl get ecscluster spot
+expect "not before" 'INACTIVE' kubectl get ecscluster again
+expect "an ACTIVE one does not go" 'ACTIVE' kubectl get ecscluster hers
 printf '%d failed\n' "$failed"
 exit $((failed > 0))
