@@ -405,7 +405,10 @@ static int follow_pod(struct round *r, struct err *err)
         look_again(r, MAX_OF(r->again_s - r->now_s, 1));
     if (r->host_lost)
         return delete_pod(r, true, err);
-    return task_must_stop_pod(ecs_task_of(r->object)) ? delete_pod(r, false, err) : 0;
+    /* Another leader may have found the task stopped while this one made its pod. */
+    bool late = ecs_task_stopped(r->object) && !is(r->pod, "status.phase", "Failed") &&
+                !is(r->pod, "status.phase", "Succeeded");
+    return late || task_must_stop_pod(ecs_task_of(r->object)) ? delete_pod(r, false, err) : 0;
 }
 
 static int one_round(struct round *r, struct err *err)

@@ -45,10 +45,12 @@ define("nocommand", dict(container("main", "true"), entryPoint=["/nix"]))
 define("healthy", container("main", forever, healthCheck={"command": ["CMD-SHELL", "true"], "interval": 5, "timeout": 2, "retries": 1}))
 define("late", container("never", forever, essential=False, startTimeout=2),
        container("main", forever, dependsOn=[{"containerName": "never", "condition": "SUCCESS"}]))
+define("broken", container("first", "exit 6", essential=False),
+       container("main", forever, dependsOn=[{"containerName": "first", "condition": "SUCCESS"}]))
 
 # All at once: the waits overlap.
-pair, codes, hungry, noimage, nocommand, healthy, late = (run(f)[0] for f in
-    ("pair", "codes", "hungry", "noimage", "nocommand", "healthy", "late"))
+pair, codes, hungry, noimage, nocommand, healthy, late, broken = (run(f)[0] for f in
+    ("pair", "codes", "hungry", "noimage", "nocommand", "healthy", "late", "broken"))
 other = run("codes", overrides={"containerOverrides": [{"name": "main", "environment": [{"name": "CODE", "value": "4"}]}]})[0]
 web = run("web", count=2)
 eni = run("eni", launchType="FARGATE", networkConfiguration=NETWORK)[0]
@@ -101,6 +103,9 @@ for arn, text in ((noimage, "CannotPullContainerError: "), (nocommand, "CannotSt
     assert of(t)["main"]["reason"].startswith(text) and "exitCode" not in of(t)["main"] and "startedAt" not in t, t
 t = until(late, "STOPPED")
 assert t["stopCode"] == "TaskFailedToStart" and "startTimeout" in t["stoppedReason"], t
+t = until(broken, "STOPPED")
+assert t["stopCode"] == "TaskFailedToStart" and of(t)["first"]["exitCode"] == 6 and "exitCode" not in of(t)["main"], t
+assert of(t)["main"]["reason"] == "dependency graph: dependent container not in expected state", t
 wait(30, lambda: see(healthy)["healthStatus"] == "HEALTHY")
 assert of(see(healthy))["main"]["healthStatus"] == "HEALTHY"
 
