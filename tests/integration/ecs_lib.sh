@@ -1,5 +1,5 @@
 # ecs_lib.sh - sourced by the tests of ECS here: a real apiserver, gateways before it, and the real aws CLI.
-# Wants $root and the build folder in $1; ends the test when a tool is missing.
+# Wants $root and the build folder in $1 (the apiserver may be another one: APISERVER); ends the test when a tool is missing.
 build=$(realpath "${1:-$root/build/release}")
 for tool in etcd kubectl openssl aws; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: 1 skipped"; exit 0; }
@@ -14,7 +14,7 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
-APISERVER=$build/bin/apiserver "$root/hack/dev-apiserver" "$work/api" <"$work/hold" >"$work/api.out" 2>&1 &
+APISERVER=${APISERVER:-$build/bin/apiserver} "$root/hack/dev-apiserver" "$work/api" <"$work/hold" >"$work/api.out" 2>&1 &
 api=$!
 exec 9>"$work/hold"
 for _ in $(seq 200); do grep -q KUBECONFIG "$work/api.out" && break; sleep 0.05; done
