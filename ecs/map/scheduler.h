@@ -105,7 +105,7 @@ int64_t service_breaker_threshold(int64_t desired); /* half of it, from 3 to 200
 enum service_health { HEALTH_NO_CHECK, HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 struct service_evidence {                    /* what one task, stopped or not, tells of its deployment */
     int64_t number;                          /* which of the deployment's tasks it is */
-    int64_t created_s, started_s, stopped_s; /* started_s: RUNNING; 0 = not yet */
+    int64_t created_s, started_s, stopped_s; /* RUNNING; it ends, or has ended; 0 = not yet */
     enum service_health health;              /* now, or when it stopped */
     bool asked;                              /* it stopped because the scheduler, a user or its host's end wanted it */
     bool counted;                            /* as a failure, before */

@@ -32,8 +32,11 @@ void round_task_read(struct arena *a, const struct doc *o, struct round_task *re
                                  .asked = !ended_by_itself(o)};
     bool stopped = is(o, "status.lastStatus", "STOPPED");
 
-    if (stopped)
-        e.stopped_s = MAX_OF(int_at(o, "status.stoppedAt"), (int64_t)1);
+    /* One that ends by itself is a failure from its first sign on, or its replacement would not wait. */
+    if (stopped || (!e.asked && is(o, "status.desiredStatus", "STOPPED")))
+        e.stopped_s = int_at(o, doc_path(o, "status.stoppingAt") ? "status.stoppingAt" : "status.stoppedAt");
+    if (stopped && !e.stopped_s)
+        e.stopped_s = e.created_s;
     *ret = (struct round_task){.id = arena_str(a, doc_str(doc_path(o, "metadata.name"))),
                                .deployment = arena_str(a, doc_str(doc_path(o, "spec.deployment"))),
                                .instance = arena_str(a, doc_str(doc_path(o, "spec.instance"))),
@@ -138,7 +141,7 @@ static void keep_failures(struct service_round *r, struct doc *deployment, const
 static void note_counted(struct service_round *r, struct doc *counted, const struct round_task *t)
 {
     doc_append(counted, doc_string(r->a, t->id));
-    if (!t->stopped)
+    if (!t->e.stopped_s)
         service_add_event(r->a, r->service, str_of(service_event_unhealthy(r->a, service_name(r->service), t->id)),
                           r->now_s);
 }
@@ -159,9 +162,9 @@ static void count_deployment(struct service_round *r, struct doc *d)
         if (!str_eq(t->deployment, doc_str(doc_get(d, "id"))))
             continue;
         v[n] = t->e;
-        if (t->stopping && !t->stopped)
+        if (t->stopping && !t->e.stopped_s)
             v[n].health = HEALTH_UNKNOWN; /* it goes: whatever its checks say now */
-        v[n].counted = listed(counted, t->id) || (t->stopped && t->e.stopped_s <= until);
+        v[n].counted = listed(counted, t->id) || (t->e.stopped_s && t->e.stopped_s <= until);
         of[n++] = i;
     }
     bool *before = arena_calloc(r->a, n + 1, sizeof(*before));
