@@ -8,7 +8,8 @@
 #include "ecs/ops/instances.h"
 
 #define WORKERS 2
-#define NODE "node" /* keys: NODE/name, CLUSTER/name of the object */
+#define GONE_NS NS_PER_S /* several go at a time */
+#define NODE "node"      /* keys: NODE/name, CLUSTER/name of the object */
 #define CLUSTER "cluster"
 
 struct instance_controller {
@@ -24,17 +25,6 @@ struct round {
     struct instance_origin from; /* region, account, now_s; cluster and node of the step */
 };
 
-static void changed(void *ctx, enum ecs_kind_id k, struct str ns, struct str name)
-{
-    struct instance_controller *c = ctx;
-
-    (void)ns;
-    if (k == ECS_NODE)
-        controller_add(c->base, STR(NODE), name, 0);
-    else if (k == ECS_CLUSTER)
-        controller_add(c->base, STR(CLUSTER), name, 0);
-}
-
 static void add_node(void *ctx, struct str ns, struct str name)
 {
     struct instance_controller *c = ctx;
@@ -49,6 +39,26 @@ static void add_cluster(void *ctx, struct str ns, struct str name)
 
     (void)ns;
     controller_add(c->base, STR(CLUSTER), name, 0);
+}
+
+static void add_cluster_later(void *ctx, struct str ns, struct str name)
+{
+    struct instance_controller *c = ctx;
+
+    (void)ns;
+    controller_add(c->base, STR(CLUSTER), name, GONE_NS);
+}
+
+static void changed(void *ctx, enum ecs_kind_id k, struct str ns, struct str name)
+{
+    struct instance_controller *c = ctx;
+
+    if (k == ECS_NODE)
+        add_node(c, ns, name);
+    else if (k == ECS_CLUSTER)
+        add_cluster(c, ns, name);
+    else if (k == ECS_CONTAINER_INSTANCE && !ecs_usage_has_instance(ecs_store_usage(c->store), ns, name))
+        ecs_store_each_name(c->store, ECS_CLUSTER, NULL, add_cluster_later, c); /* somebody deleted it: make it anew */
 }
 
 static void seed(void *ctx)

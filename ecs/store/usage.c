@@ -719,6 +719,15 @@ bool ecs_usage_instances(struct ecs_usage *u, struct arena *a, struct str ns, co
     return true;
 }
 
+bool ecs_usage_has_instance(struct ecs_usage *u, struct str ns, struct str name)
+{
+    pthread_mutex_lock(&u->lock);
+    const struct space *s = map_get(&u->spaces, ns);
+    bool has = s && map_has(&s->instances, name);
+    pthread_mutex_unlock(&u->lock);
+    return has;
+}
+
 struct ecs_instance_counts ecs_usage_count_instances(struct ecs_usage *u, struct str ns)
 {
     struct ecs_instance_counts n = {0};

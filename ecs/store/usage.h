@@ -46,6 +46,8 @@ struct ecs_instance {
 bool ecs_usage_instances(struct ecs_usage *u, struct arena *a, struct str ns, const char *name,
                          struct ecs_instance **ret, struct placement_instance **ret_p, size_t *ret_n) MUST_CHECK;
 
+bool ecs_usage_has_instance(struct ecs_usage *u, struct str ns, struct str name);
+
 /* Takes the room of a task that is about to be written, so that two calls at a time do not both count on it. False when
  * it is not there (any more): observe again. The claim ends when the object has been put, or by ecs_usage_unclaim. */
 struct ecs_claim {

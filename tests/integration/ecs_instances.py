@@ -215,6 +215,8 @@ def registration(one, two):
 
 
 def nodes(one, two):
+    kubectl("delete", "containerinstance", "-n", "ecs-boto", two)
+    soon("an instance that somebody deleted is made again", lambda: arn(two) in listed())
     kubectl("label", "node", "n2", "ecs.coracle.dev/cluster=own")
     ecs.create_cluster(clusterName="own")
     assert count("own") == 2 # it and n1, which is everybody's
