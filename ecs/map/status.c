@@ -5,6 +5,8 @@
 
 #include <arpa/inet.h>
 
+#define SETUP_S 180 /* how long a node may take to set a pod up */
+
 /* The states of a task in the order in which it passes them. */
 static const char *const task_states[] = {"PROVISIONING", "PENDING",  "ACTIVATING",     "RUNNING",
                                           "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"};
@@ -45,6 +47,27 @@ static bool has_interface(const struct derive *d)
 }
 
 /* --- why it stops --- */
+
+/* A node that cannot even set the pod up (its network, its volumes) tries on for ever; ECS gives such a task up. */
+static void check_setup(struct derive *d)
+{
+    int64_t since;
+    int32_t ns;
+
+    doc_foreach (doc_path(d->o->pod, "status.conditions"), c) {
+        if (!str_is(doc_str(doc_get(c, "type")), "PodReadyToStartContainers") ||
+            !str_is(doc_str(doc_get(c, "status")), "False") ||
+            !parse_rfc3339(doc_str(doc_get(c, "lastTransitionTime")), &since, &ns))
+            continue;
+        if (d->o->now_s - since < SETUP_S)
+            status_again(d, since + SETUP_S);
+        else
+            d->v.start_failure = str_of(arena_printf(
+                d->a,
+                "ResourceInitializationError: the network and volumes of the task were not there within %d seconds",
+                SETUP_S));
+    }
+}
 
 /* Only the first reason counts. */
 static void stop_for(struct derive *d, const char *code, struct str reason)
@@ -232,6 +255,8 @@ int task_status(struct arena *a, const struct task_observation *o, struct doc **
 
     if (before != STATE_STOPPED) {
         status_containers(&d);
+        if (before <= STATE_PENDING && !d.pod_over && !d.v.seen_alive && !d.v.start_failure.n)
+            check_setup(&d);
         find_reason(&d, before >= STATE_RUNNING || doc_get(d.task, "startedAt"));
         enter_state(&d, before, next_state(&d));
         set_health(&d);

@@ -49,7 +49,13 @@ int ecs_find_task(struct aws_call *c, const struct ecs_cluster *cluster, struct 
     struct str id = ecs_name_of(id_or_arn, "task");
     const char *slash = memrchr(id.p, '/', id.n);
 
-    id = slash ? str_from(id, (size_t)(slash - id.p) + 1) : id; /* task/CLUSTER/ID */
+    if (slash) { /* task/CLUSTER/ID */
+        struct str of = str_n(id.p, (size_t)(slash - id.p));
+        if (!str_is(of, cluster->name))
+            return aws_error(c, ECS_INVALID, "Identifier is for cluster " STR_FMT ". Your cluster is %s", STR_ARG(of),
+                             cluster->name);
+        id = str_from(id, of.n + 1);
+    }
     if (id.n != ECS_TASK_ID_DIGITS)
         return 1;
     const char *name = arena_str(c->arena, id).p;

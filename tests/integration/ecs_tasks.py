@@ -86,6 +86,8 @@ def members():
     assert describe(arn.rsplit("/")[-1])[0]["taskArn"] == arn
     got = ecs.describe_tasks(cluster=CLUSTER, tasks=[arn, "0" * 32])
     assert got["failures"][0]["reason"] == "MISSING" and got["failures"][0]["arn"].endswith("task/boto/" + "0" * 32), got
+    refused("InvalidParameterException", "Identifier is for cluster boto. Your cluster is default", ecs.describe_tasks,
+            cluster="default", tasks=[arn])
     refused("InvalidParameterException", "100", ecs.describe_tasks, tasks=[arn] * 101)
     stop_all()
     t = describe(arn)[0]

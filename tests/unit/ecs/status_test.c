@@ -230,6 +230,26 @@ static void start_timeouts_end_the_task(void **state)
     }
 }
 
+#define SETUP(since)                                                                                                   \
+    "{'spec':{'nodeName':'n'},'status':{'phase':'Pending','conditions':[{'type':'PodReadyToStartContainers','status':" \
+    "'False','lastTransitionTime':'" since "'}]}}"
+
+/* A pod that its node cannot set up is given up after a while. */
+static void setups_have_a_limit(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    struct doc *t;
+    int64_t again = -1;
+
+    t = derive_in(a, "bridge", NEW, SETUP("1970-01-12T13:46:30Z"), true, &again);
+    assert_doc(a, t, "lastStatus", "'PENDING'");
+    assert_int_equal(again, NOW - 10 + 180);
+    t = derive_in(a, "bridge", NEW, SETUP("1970-01-12T13:43:40Z"), true, &again);
+    assert_doc(a, t, "stopCode", "'TaskFailedToStart'");
+    t = derive_in(a, "bridge", RAN, SETUP("1970-01-12T13:43:40Z"), true, &again);
+    assert_doc(a, t, "stopCode", NULL);
+}
+
 /* A container that awaits one which failed never runs. */
 static void failed_dependencies_end_the_task(void **state)
 {
@@ -296,9 +316,9 @@ int main(void)
         cmocka_unit_test(a_lost_host_stops_its_tasks),
         cmocka_unit_test(start_timeouts_end_the_task),
         cmocka_unit_test(failed_dependencies_end_the_task),
+        cmocka_unit_test(setups_have_a_limit),
         cmocka_unit_test(containers_have_arns_of_their_own),
         cmocka_unit_test(health_is_looked_at_again),
-        cmocka_unit_test(containers_have_arns_of_their_own),
         cmocka_unit_test(pods_of_stopping_tasks_are_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
