@@ -8,8 +8,8 @@
 
 /* What the containers together say about the task. */
 struct verdict {
-    bool started_all; /* each has been started; false without a pod */
-    bool seen_alive;  /* a container has run */
+    bool started_all;      /* each has been started; false without a pod */
+    bool seen_alive;       /* a container has run */
     bool essential_exited; /* one is STOPPED, ... */
     bool essential_ran;    /* ... and has been a process */
     bool health_known, unhealthy, health_unsure;
