@@ -239,9 +239,9 @@ static void keep(struct audit *a, struct audit_event *e)
 {
     const char **texts[TEXTS_MAX];
     struct ring *r = e->read_only ? &a->reads : &a->writes;
-    struct audit_event *old = &r->v[r->next];
 
     pthread_mutex_lock(&a->lock);
+    struct audit_event *old = &r->v[r->next];
     e->number = ++a->count;
     for (size_t i = 0, n = texts_of(e, texts); i < n; i++)
         *texts[i] = hold(a, *texts[i]);
