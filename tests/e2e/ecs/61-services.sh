@@ -4,6 +4,7 @@
 service() { # service QUERY
     ecs describe-services --cluster story --services web --query "services[0].$1"
 }
+waits() { timeout 60 aws --endpoint-url "http://127.0.0.1:$ecs_port" ecs wait "$@" --cluster story --services web; }
 stable() { is "1	3	COMPLETED" service '[length(deployments),runningCount,deployments[0].rolloutState]'; }
 
 check "create-cluster" ecs create-cluster --cluster-name story
@@ -12,7 +13,7 @@ revision=$(ecs describe-task-definition --task-definition web --query taskDefini
 expect "create-service" 'ACTIVE' ecs create-service --cluster story --service-name web --task-definition "web:$revision" \
     --desired-count 3 --query service.status
 soon "it is stable" 60 stable
-check "wait services-stable" ecs wait services-stable --cluster story --services web
+check "wait services-stable" waits services-stable
 expect "each of its tasks is a pod" '^[[:space:]]*3[[:space:]]*$' eval 'k get pods -n ecs-story --no-headers | grep -c Running'
 expect "list-tasks by service" '^3$' ecs list-tasks --cluster story --service-name web --query 'length(taskArns)'
 tasks=$(ecs list-tasks --cluster story --service-name web --query taskArns)
@@ -67,7 +68,26 @@ stopped = ecs.list_tasks(cluster="story", serviceName="web", desiredStatus="STOP
 reasons = {t["stoppedReason"] for t in ecs.describe_tasks(cluster="story", tasks=stopped)["tasks"]}
 assert reasons == {"Scaling activity initiated by (deployment %s)" % new}, (reasons, old)
 END
-check "wait services-stable after it" ecs wait services-stable --cluster story --services web
+check "wait services-stable after it" waits services-stable
+
+# --- a deployment that is stopped goes back to the last one that was completed ---
+sed 's/exec httpd/exec false/' "$root/manifests/ecs/web.json" >"$work/web3.json"
+check "register a revision that ends at once" ecs register-task-definition --cli-input-json "file://$work/web3.json"
+check "stop-service-deployment" ecs_python <<'END'
+def service(): return ecs.describe_services(cluster="story", services=["web"])["services"][0]
+def deployment(): return ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"][0]
+good = service()
+arn = ecs.update_service(cluster="story", service="web", taskDefinition="web")["service"]["currentServiceDeployment"]
+wait(30, lambda: service()["deployments"][0]["failedTasks"] > 0)
+assert deployment()["status"] == "IN_PROGRESS", deployment()
+assert ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")["serviceDeploymentArn"] == arn
+assert service()["taskDefinition"] == good["taskDefinition"] and service()["currentServiceDeployment"] == arn
+wait(60, lambda: deployment()["status"] == "ROLLBACK_SUCCESSFUL")
+d = deployment()
+assert d["rollback"]["serviceRevisionArn"] == good["currentServiceRevisions"][0]["arn"] and d["rollback"]["reason"], d
+assert d["deploymentCircuitBreaker"]["status"] == "DISABLED" and d["finishedAt"] >= d["rollback"]["startedAt"], d
+wait(30, lambda: len(service()["deployments"]) == 1 and service()["runningCount"] == 3)
+END
 
 # --- the end ---
 refuse "a service above 0 is not deleted" 'scaled above 0' ecs delete-service --cluster story --service web
@@ -76,7 +96,7 @@ expect "scaled to 0" '^0$' ecs update-service --cluster story --service web --de
 soon "no task is left" 30 is 0 ecs list-tasks --cluster story --service-name web --query 'length(taskArns)'
 expect "delete-service" 'DRAINING' ecs delete-service --cluster story --service web --query service.status
 soon "it becomes INACTIVE" 30 is INACTIVE service status
-check "wait services-inactive" ecs wait services-inactive --cluster story --services web
+check "wait services-inactive" waits services-inactive
 expect "the name is free" 'ACTIVE' ecs create-service --cluster story --service-name web --task-definition web --desired-count 1 \
     --query service.status
 ecs_purge story
