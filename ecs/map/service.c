@@ -563,14 +563,25 @@ struct outcome {
     const char *status, *reason;
 };
 
-static struct outcome outcome_of(const struct doc *service, const struct doc *target, const struct doc *rollback)
+/* Why it is rolled back. What was rolled back may be gone by now; then it was told before. */
+static const char *rollback_reason(const struct doc *status, const struct doc *target)
 {
-    const struct doc *d = rollback ? rollback : target;
-    struct str rollout = doc_str(doc_get(d, "rolloutState"));
     struct service_x x;
 
     service_x_get(target, &x);
-    const char *back = x.stopped ? STATUS_REASON_ASKED : STATUS_REASON_BREAKER;
+    return x.stopped || str_is(doc_str(doc_get(status, "statusReason")), STATUS_REASON_ASKED) ? STATUS_REASON_ASKED
+                                                                                              : STATUS_REASON_BREAKER;
+}
+
+static struct outcome outcome_of(const struct doc *status, const struct doc *service, const struct doc *target,
+                                 const struct doc *rollback)
+{
+    const struct doc *d = rollback ? rollback : target;
+    struct str rollout = doc_str(doc_get(d, "rolloutState"));
+    const char *back = rollback_reason(status, target);
+    struct service_x x;
+
+    service_x_get(target, &x);
     if (str_is(rollout, "COMPLETED"))
         return (struct outcome){rollback ? "ROLLBACK_SUCCESSFUL" : "SUCCESSFUL", rollback ? back : NULL};
     if (!str_is(service_status(service), "ACTIVE"))
@@ -639,15 +650,14 @@ bool service_deployment_follow(struct arena *a, struct doc *sd, const struct doc
 
     if (service_deployment_ended(sd))
         return false;
-    struct outcome now = outcome_of(service, target, rollback);
-    struct service_x x;
-    service_x_get(target, &x);
+    struct outcome now = outcome_of(status, service, target, rollback);
+    struct str reason = str_of(now.reason);
     set_str(a, status, "status", str_of(now.status));
     if (now.reason)
-        set_str(a, status, "statusReason", str_of(now.reason));
+        set_str(a, status, "statusReason", reason);
     follow_counts(a, status, service, target);
     follow_breaker(a, status, service, target,
-                   (rollback && !x.stopped) || str_is(str_of(now.reason), STATUS_REASON_FAILED));
+                   str_is(reason, STATUS_REASON_BREAKER) || str_is(reason, STATUS_REASON_FAILED));
     if (rollback)
         follow_rollback(a, status, service, rollback, now.reason ? now.reason : STATUS_REASON_BREAKER);
     if (!doc_get(status, "startedAt"))

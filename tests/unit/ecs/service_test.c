@@ -240,6 +240,28 @@ static void the_breaker_rolls_back(void **state)
     assert_doc(a, sd, "status/finishedAt", "5");
 }
 
+static void a_rollback_that_was_asked_for_says_so_to_the_end(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    struct doc *s = fresh(a), *first, *sd;
+    struct service_ids ids = ids_of(3);
+    struct service_x x;
+
+    fail_second(a, s, &first, &sd);
+    service_x_get(service_primary(s), &x);
+    x.stopped = true;
+    service_x_set(a, service_primary(s), &x);
+    assert_true(service_roll_back(a, s, first, &ids, 3));
+    assert_true(service_deployment_follow(a, sd, s, 4));
+    assert_doc(a, sd, "status/deploymentCircuitBreaker/status", "'MONITORING_COMPLETE'");
+    service_retire(s, STR("ecs-svc/1000000000000000002"));
+    service_set_rollout(a, s, service_primary(s), "COMPLETED", STR("done"), 5);
+    assert_true(service_deployment_follow(a, sd, s, 5));
+    assert_doc(a, sd, "status/status", "'ROLLBACK_SUCCESSFUL'");
+    assert_doc(a, sd, "status/rollback/reason", "'Service deployment rolled back because of a request to stop it.'");
+    assert_doc(a, sd, "status/deploymentCircuitBreaker/status", "'MONITORING_COMPLETE'");
+}
+
 static void without_rollback_it_is_stopped(void **state)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
@@ -306,6 +328,7 @@ int main(void)
         cmocka_unit_test(counts_say_whether_they_changed),
         cmocka_unit_test(a_service_deployment_follows_to_success),
         cmocka_unit_test(the_breaker_rolls_back),
+        cmocka_unit_test(a_rollback_that_was_asked_for_says_so_to_the_end),
         cmocka_unit_test(without_rollback_it_is_stopped),
         cmocka_unit_test(a_newer_one_stops_it),
         cmocka_unit_test(deleting_drains_and_ends),
