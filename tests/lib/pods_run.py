@@ -3,29 +3,11 @@
 bound to NODE and said to be Running, with the status a kubelet writes. Prints how many. For measurements and tests of
 what stands above pods; the kubeconfig is one of hack/dev-apiserver."""
 import datetime
-import http.client
-import json
-import ssl
+import os
 import sys
-import urllib.parse
 
-import yaml
-
-
-class Api:
-    def __init__(self, kubeconfig):
-        with open(kubeconfig) as f:
-            config = yaml.safe_load(f)
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
-        tls.load_cert_chain(user["client-certificate"], user["client-key"])
-        url = urllib.parse.urlsplit(cluster["server"])
-        self.connection = http.client.HTTPSConnection(url.hostname, url.port, context=tls, timeout=30)
-
-    def call(self, method, path, body=None, kind="application/json"):
-        self.connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": kind})
-        answer = self.connection.getresponse()
-        return answer.status, json.loads(answer.read() or "{}")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from kube_api import Api  # noqa: E402
 
 
 def status_of(pod, number, now):
