@@ -2,9 +2,9 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "ecs/map/fault.h"
+#include "ecs/map/regex.h"
 
-#define VALUES_MAX 64    /* of an in (...) list */
-#define STEPS_MAX 100000 /* of one pattern on one value */
+#define VALUES_MAX 64 /* of an in (...) list */
 
 enum node_type { NODE_AND, NODE_OR, NODE_NOT, NODE_TEST };
 enum test_op {
@@ -29,6 +29,7 @@ struct query {
     struct str subject;
     struct str *list;
     size_t n;
+    struct regex *pattern; /* of MATCH and NOT_MATCH */
 };
 
 static const struct {
@@ -115,10 +116,11 @@ static void next(struct reader *r)
     r->at += n;
 }
 
-/* A pattern reaches to the next space or bracket: it may hold the symbols of the language. */
+/* A pattern reaches to the next space, or bracket that it has not opened: it may hold the symbols of the language. */
 static void next_pattern(struct reader *r)
 {
-    size_t at = r->at, depth = 0;
+    size_t at = r->at, round = 0;
+    bool class = false;
 
     while (at < r->text.n && is_space(r->text.p[at]))
         at++;
@@ -127,15 +129,21 @@ static void next_pattern(struct reader *r)
         return;
     }
     r->at = at;
-    while (at < r->text.n && !is_space(r->text.p[at])) {
-        depth += r->text.p[at] == '[';
-        if (r->text.p[at] == ')' && depth == 0)
+    for (; at < r->text.n && !is_space(r->text.p[at]); at++) {
+        char c = r->text.p[at];
+
+        if (c == '\\')
+            at += at + 1 < r->text.n;
+        else if (c == '[' || c == ']')
+            class = c == '[';
+        else if (c == '(' && !class)
+            round++;
+        else if (c == ')' && !class && round-- == 0)
             break;
-        depth -= r->text.p[at] == ']' && depth > 0;
-        at++;
     }
     r->token = str_n(r->text.p + r->at, at - r->at);
     r->at = at;
+    r->quoted = false;
 }
 
 static bool is_word(const struct reader *r, const char *word, const char *symbol)
@@ -180,6 +188,8 @@ static int read_value(struct reader *r, struct query *q, struct err *err)
     if (!q->list)
         return err_set(err, ERR_TOO_LARGE, "the expression is too large");
     q->list[q->n++] = r->token;
+    if ((q->op == OP_MATCH || q->op == OP_NOT_MATCH) && !(q->pattern = regex_compile(r->a, r->token)))
+        return bad(r, err);
     next(r);
     return 0;
 }
@@ -279,89 +289,6 @@ int query_parse(struct arena *a, struct str text, const struct query **ret, stru
     return 0;
 }
 
-/* --- patterns --- */
-
-/* Length of the element at the start of p: x, \x, [...]. */
-static size_t element(struct str p)
-{
-    if (p.n > 1 && p.p[0] == '\\')
-        return 2;
-    if (p.n > 0 && p.p[0] == '[') {
-        const char *end = p.n > 2 ? memchr(p.p + 2, ']', p.n - 2) : NULL;
-
-        return end ? (size_t)(end - p.p) + 1 : 1;
-    }
-    return 1;
-}
-
-static bool in_class(struct str set, char c)
-{
-    bool negated = set.n > 0 && set.p[0] == '^', found = false;
-
-    for (size_t i = negated; i < set.n; i++) {
-        if (i + 2 < set.n && set.p[i + 1] == '-') {
-            found = found || (c >= set.p[i] && c <= set.p[i + 2]);
-            i += 2;
-        } else {
-            found = found || c == set.p[i];
-        }
-    }
-    return found != negated;
-}
-
-static bool one_matches(struct str e, char c)
-{
-    if (e.n == 2 && e.p[0] == '\\')
-        return c == e.p[1];
-    if (e.n > 1)
-        return in_class(str_n(e.p + 1, e.n - 2), c);
-    return e.p[0] == '.' || e.p[0] == c;
-}
-
-/* The steps bound what a pattern with many stars may cost; past them it does not match. */
-static bool match_here(struct str p, struct str s, size_t *steps)
-{
-    while (p.n > 0) {
-        struct str e = str_n(p.p, element(p));
-        char repeat = e.n < p.n ? p.p[e.n] : '\0';
-
-        if ((*steps)++ > STEPS_MAX)
-            return false;
-        if (p.n == 1 && p.p[0] == '$')
-            return s.n == 0;
-        if (repeat == '*' || repeat == '?' || repeat == '+') {
-            struct str rest = str_from(p, e.n + 1);
-            size_t i = 0, max = repeat == '?' ? 1 : s.n;
-
-            for (i = 0; i <= max && i <= s.n; i++) {
-                if ((i > 0 || repeat != '+') && match_here(rest, str_from(s, i), steps))
-                    return true;
-                if (i == s.n || !one_matches(e, s.p[i]))
-                    return false;
-            }
-            return false;
-        }
-        if (s.n == 0 || !one_matches(e, s.p[0]))
-            return false;
-        p = str_from(p, e.n);
-        s = str_from(s, 1);
-    }
-    return true;
-}
-
-static bool pattern_matches(struct str p, struct str s)
-{
-    size_t steps = 0;
-
-    if (p.n > 0 && p.p[0] == '^')
-        return match_here(str_from(p, 1), s, &steps);
-    for (size_t i = 0; i <= s.n; i++) {
-        if (match_here(p, str_from(s, i), &steps))
-            return true;
-    }
-    return false;
-}
-
 /* --- evaluating --- */
 
 /* Takes a number and the dot behind it off the front of a version; -1 when there is none, 0 at the end. */
@@ -420,7 +347,7 @@ static bool value_passes(const struct query *q, struct str v)
         return c <= 0;
     case OP_MATCH:
     case OP_NOT_MATCH:
-        return pattern_matches(q->list[0], v);
+        return regex_matches(q->pattern, v);
     default:
         for (size_t i = 0; i < q->n; i++) {
             if (str_eq(q->list[i], v))
