@@ -4,9 +4,13 @@
 #ifndef ECS_CONTROLLERS_SERVICES_ROOM_H
 #define ECS_CONTROLLERS_SERVICES_ROOM_H
 
+#include "base/map.h"
+#include "ecs/controllers/controller.h"
 #include "ecs/map/capacity.h"
 #include "ecs/map/service_round.h"
 #include "ecs/ops/instances.h"
+
+#include <pthread.h>
 
 /* The instances that serve one capacity provider ("" = all). */
 struct pool {
@@ -48,5 +52,52 @@ int places_of_daemon(struct places *x, const struct service_round *r, struct str
  * so; -1. */
 int places_choose(struct places *x, const struct service_round *r, struct str instance, struct task_start *ret,
                   const char **ret_event, struct err *err) MUST_CHECK;
+
+struct service_controller {
+    struct ecs_store *store;
+    struct controller *base;
+    const char *region, *account;
+    pthread_mutex_t placing; /* from looking at the instances until the tasks stand there */
+    pthread_mutex_t lock;    /* of known */
+    struct map known; /* "NS/NAME\nDEPLOYMENT" -> numbers whose tasks this process has made, or looked for, + 1 */
+};
+
+/* One round, of one service. */
+struct round {
+    struct service_controller *c;
+    const char *ns, *name;
+    struct service_round r;
+    /* What the write decides is carried out after it. */
+    struct service_plan plan;
+    struct places places;
+    struct task_start *starts;
+    size_t n_starts;
+    struct str deployment; /* of the starts */
+    bool follow_first;     /* a deployment is done, but its record does not say so yet */
+    bool unplaced;
+    bool placing; /* it holds the lock */
+    bool wrote;
+    int64_t gone_s; /* when an INACTIVE service is to be removed; 0: it is not INACTIVE */
+};
+
+/* Of the round's cluster (ns) or of none (NULL). *ret NULL when there is no such object. */
+int round_get(struct round *x, enum ecs_kind_id k, const char *ns, const char *name, struct doc **ret,
+              struct err *err) MUST_CHECK;
+const char *round_task_id(struct round *x, struct str deployment, int64_t number);
+/* Sets it unless 0, and returns it. */
+int64_t round_known(struct round *x, struct str deployment, int64_t set);
+
+/* --- services_observe.c: what the round looks at, into x->r and x->places; in this order --- */
+int round_observe_tasks(struct round *x, struct err *err) MUST_CHECK;
+int round_observe_definitions(struct round *x, struct err *err) MUST_CHECK;
+/* Takes the lock of those who place tasks. */
+int round_observe_instances(struct round *x, struct err *err) MUST_CHECK;
+void round_unlock(struct round *x);
+
+/* --- services_act.c: what the write has decided --- */
+int round_start_tasks(struct round *x, struct err *err) MUST_CHECK;
+int round_stop_tasks(struct round *x, struct err *err) MUST_CHECK;
+/* The object of a service was deleted: nobody would stop its tasks any more. */
+int round_stop_orphans(struct round *x, struct err *err) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 #include "ecs/ops/services.h"
 
+#include "base/limits.h"
 #include "base/random.h"
 #include "ecs/map/fault.h"
 #include "ecs/ops/names.h"
@@ -13,6 +14,8 @@
 struct following {
     const struct doc *service;
     int64_t now_s;
+    struct ecs_store *store; /* follow_dropped */
+    const char *ns;
 };
 
 static int follow_one(void *ctx, struct arena *a, struct doc *sd, struct err *err)
@@ -42,20 +45,25 @@ static int follow_deployment(struct ecs_store *s, struct arena *a, struct follow
     return ecs_store_create(s, a, ECS_SERVICE_DEPLOYMENT, sd, NULL, err);
 }
 
+static int follow_unended(void *ctx, const struct doc *sd, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
+    struct following *f = ctx;
+
+    if (!str_eq(doc_str(doc_path(sd, "spec.serviceName")), service_name(f->service)) || service_deployment_ended(sd))
+        return 0;
+    return ecs_store_modify(f->store, a, ECS_SERVICE_DEPLOYMENT, f->ns, ecs_object_name(sd, a), follow_one, f, NULL,
+                            err);
+}
+
 /* Those that the service does not name any more, because nothing was started of them. */
 static int follow_dropped(struct ecs_store *s, struct arena *a, struct following *f, struct err *err)
 {
-    const char *ns = arena_str(a, doc_str(doc_path(f->service, "metadata.namespace"))).p;
-    struct doc *all;
+    const char *name = arena_printf(a, "\"" STR_FMT "\"", STR_ARG(service_name(f->service)));
 
-    if (ecs_store_list(s, a, ECS_SERVICE_DEPLOYMENT, ns, &all, err) < 0)
-        return -1;
-    doc_foreach (all, sd)
-        if (str_eq(doc_str(doc_path(sd, "spec.serviceName")), service_name(f->service)) &&
-            !service_deployment_ended(sd) &&
-            ecs_store_modify(s, a, ECS_SERVICE_DEPLOYMENT, ns, ecs_object_name(sd, a), follow_one, f, NULL, err) < 0)
-            return -1;
-    return 0;
+    f->store = s;
+    f->ns = arena_str(a, doc_str(doc_path(f->service, "metadata.namespace"))).p;
+    return ecs_store_each(s, ECS_SERVICE_DEPLOYMENT, f->ns, name, follow_unended, f, err);
 }
 
 /* Somebody else has just written or deleted it: theirs stays. */
@@ -70,7 +78,7 @@ static int unless_raced(int r, struct err *err)
 int ecs_follow_service_deployments(struct ecs_store *s, struct arena *a, const struct doc *service, int64_t now_s,
                                    struct err *err)
 {
-    struct following f = {service, now_s};
+    struct following f = {.service = service, .now_s = now_s};
 
     doc_foreach (service_deployments(service), d)
         if (unless_raced(follow_deployment(s, a, &f, d, err), err) < 0)
@@ -161,13 +169,12 @@ int ecs_trim_service(struct ecs_store *s, struct arena *a, const struct doc *ser
 
 int ecs_forget_service(struct ecs_store *s, struct arena *a, const struct doc *service, struct err *err)
 {
-    const char *ns = arena_str(a, doc_str(doc_path(service, "metadata.namespace"))).p;
     struct doc *gone = doc_clone(a, service, true);
 
     (void)doc_remove(gone, "status"); /* nothing is in use any more */
     if (trim(s, a, ECS_SERVICE_DEPLOYMENT, gone, 0, err) < 0 || trim(s, a, ECS_SERVICE_REVISION, gone, 0, err) < 0)
         return -1;
-    return unless_raced(ecs_store_delete(s, ECS_SERVICE, ns, ecs_object_name(service, a), err), err);
+    return unless_raced(ecs_store_delete_seen(s, ECS_SERVICE, service, err), err); /* its name may be used again */
 }
 
 /* --- finding by ARN --- */

@@ -42,12 +42,26 @@ expect "and goes on" '^5$' eventually 10 '^5$' running
 kill "${gateways[@]}"
 wait "${gateways[@]}" 2>/dev/null
 expect "who ends gives the Lease back" '^$' holder
-steal >/dev/null
-gateway "$first" --leader-elect=false
-ecs update-service --cluster lead --service web --desired-count 3 >/dev/null
-expect "without an election they run at once" '^3$' eventually 10 '^3$' running
+# Held by a gateway of the same host, address and port, before the machine was started anew; by another one.
+hold() {
+    kubectl patch lease -n kube-system ecs-controllers --type=merge -p "{\"spec\": {\"holderIdentity\": \"$1\", \"leaseDurationSeconds\": 15,
+        \"renewTime\": \"$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)\"}}" >/dev/null
+}
+hold "$(hostname)/127.0.0.1:${first}_00000000-1-1-1"
+gateway "$first"
+expect "a gateway goes on at once where one was before" '^'"$(hostname)/127.0.0.1:$first"'_[0-9a-f]{8}-' eventually 4 "127.0.0.1:${first}_[1-9a-f]" holder
+kubectl delete ecsservice -n ecs-lead web >/dev/null
+expect "the tasks of a service that kubectl deletes stop" '^0$' eventually 10 '^0$' running
 kill "${gateways[2]}"
 wait "${gateways[2]}" 2>/dev/null
+hold another
+gateway "$first" --leader-elect=false
+ecs create-service --cluster lead --service-name web --task-definition net --launch-type FARGATE --desired-count 2 \
+    --network-configuration 'awsvpcConfiguration={subnets=[s]}' >/dev/null
+ecs update-service --cluster lead --service web --desired-count 3 >/dev/null
+expect "without an election they run at once" '^3$' eventually 10 '^3$' running
+kill "${gateways[3]}"
+wait "${gateways[3]}" 2>/dev/null
 gateways=()
 findings() { grep -cE "Sanitizer|runtime error" "$work/gateway.log"; }
 expect "a build with sanitizers found nothing" '^0$' findings
