@@ -90,7 +90,7 @@ expect "the trail in pages" '^[1-9][0-9]$' aws cloudtrail lookup-events --page-s
 expect "the file has the failures too" '"errorCode":"SignatureDoesNotMatch"' cat "$work/audit"
 expect "and no secret" '^0$' grep -c secret "$work/audit"
 
-AWS_PROFILE=alice expect "random requests" ' 0 broken: ' "$python" "$root/tests/lib/aws_random.py" --count 40 "$AWS_ENDPOINT_URL"
+AWS_PROFILE=alice expect "random requests" ' 0 broken: ' "$python" "$root/tests/lib/aws_random.py" --count 12 "$AWS_ENDPOINT_URL"
 
 # Keys in Secrets, as soon as they are there and no longer.
 for tool in etcd kubectl openssl; do
