@@ -24,6 +24,6 @@ expect "put-attributes" '"rack"' ecs put-attributes --cluster demo --attributes 
 expect "list-attributes" '"7"' ecs list-attributes --cluster demo --target-type container-instance --attribute-name rack
 expect "update-container-instances-state" '"DRAINING"' ecs update-container-instances-state --cluster demo \
     --container-instances "$one" --status DRAINING
-expect "every operation, every filter" 'done$' python3 "$root/tests/integration/ecs_instances.py" "http://127.0.0.1:$first"
+expect_boto3 RunTask "every operation, every filter" 'done$' "$root/tests/integration/ecs_instances.py" "http://127.0.0.1:$first"
 printf '%d failed\n' "$failed"
 exit $((failed > 0))

@@ -63,3 +63,17 @@ END
 }
 # What a kubelet would do with pods that are to go.
 drop_pods() { kubectl delete pods -n "$1" --all --force --grace-period=0 >/dev/null 2>&1; }
+# expect_boto3 OPERATION NAME REGEX PROGRAM ARGS...: the same of a Python program that needs boto3, and one whose model has
+# that operation (Debian's is of 2022). Returns 1 when it was skipped.
+expect_boto3() {
+    local operation=$1 name=$2 regex=$3
+    shift 3
+    if python3 -c 'import boto3, sys
+ecs = boto3.client("ecs", region_name="us-east-1")
+sys.exit(sys.argv[1] not in ecs.meta.service_model.operation_names)' "$operation" 2>/dev/null; then
+        expect "$name" "$regex" python3 "$@"
+    else
+        printf 'skip  %s: boto3 is missing, or too old for %s\n' "$name" "$operation"
+        return 1
+    fi
+}

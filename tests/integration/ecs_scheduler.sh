@@ -8,7 +8,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 quick=(--leader-elect-lease-duration 4s --leader-elect-renew-deadline 3s --leader-elect-retry-period 500ms)
 gateway "$first" "${quick[@]}"
 gateway "$second" "${quick[@]}"
-expect "the rules, one by one" 'done$' python3 "$root/tests/integration/ecs_scheduler.py" "http://127.0.0.1:$first" \
+expect_boto3 RunTask "the rules, one by one" 'done$' "$root/tests/integration/ecs_scheduler.py" "http://127.0.0.1:$first" \
     "http://127.0.0.1:$second" "$work/api"
 
 # --- who leads ---

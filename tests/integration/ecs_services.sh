@@ -67,6 +67,6 @@ expect "its name is free again" '"ACTIVE"' create web --task-definition web:1 --
 expect "kubectl shows its revisions and deployments" 'web.*web.*web.*web' kubectl get ecsservicerevisions,ecsservicedeployments -n ecs-demo
 
 # --- what boto3 sees ---
-expect "every member and every change" '^done$' python3 "$root/tests/integration/ecs_services.py" "http://127.0.0.1:$first" "$network"
+expect_boto3 StopServiceDeployment "every member and every change" '^done$' "$root/tests/integration/ecs_services.py" "http://127.0.0.1:$first" "$network"
 printf '%d failed\n' "$failed"
 exit $((failed > 0))

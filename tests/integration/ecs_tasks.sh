@@ -35,7 +35,7 @@ expect "no room still exits 0" '^0$' eval \
     'run web:1 --overrides "{\"containerOverrides\": [{\"name\": \"web\", \"memory\": 9999}]}" >/dev/null; echo $?'
 expect "an override of no container" 'InvalidParameterException.*: Override for container named nix is not a container in the TaskDefinition\.' \
     run web:1 --overrides '{"containerOverrides": [{"name": "nix", "memory": 64}]}'
-expect "every member and every filter" 'done$' python3 "$root/tests/integration/ecs_tasks.py" "http://127.0.0.1:$first"
+expect_boto3 RunTask "every member and every filter" 'done$' "$root/tests/integration/ecs_tasks.py" "http://127.0.0.1:$first"
 lost=$(run web:1 --query 'tasks[0].taskArn' --output text)
 for _ in $(seq 40); do kubectl get pod -n ecs-demo "${lost##*/}" >/dev/null 2>&1 && break; sleep 0.1; done
 kubectl delete node one two >/dev/null
