@@ -133,6 +133,11 @@ struct doc *service_new(struct arena *a, const char *ns, const char *object_name
     return o;
 }
 
+void service_succeed(struct arena *a, struct doc *service, const struct doc *former)
+{
+    copy_member(a, doc_need_object(a, service, "status"), doc_get(former, "status"), "deploymentsMade");
+}
+
 struct service_limits service_limits(const struct doc *service)
 {
     const struct doc *c = doc_path(service, "spec.deploymentConfiguration");
@@ -413,6 +418,7 @@ static bool put_in_front(struct arena *a, struct doc *service, const struct doc 
     struct doc *former = doc_at(all, 0), *d = new_deployment(a, service, revision, id, now_s);
 
     service_x_set(a, d, x);
+    doc_set(doc_get(d, "x"), "number", doc_int(a, int_at(status, "deploymentsMade") + 1));
     if (former) {
         set_str(a, former, "status", STR("ACTIVE"));
         doc_set(former, "updatedAt", doc_int(a, now_s));
@@ -422,6 +428,7 @@ static bool put_in_front(struct arena *a, struct doc *service, const struct doc 
     if (doc_count(all) >= SERVICE_DEPLOYMENTS_MAX)
         return false;
     doc_insert_before(all, doc_at(all, 0), d);
+    doc_set(status, "deploymentsMade", doc_int(a, int_at(status, "deploymentsMade") + 1));
     doc_set(status, "steady", doc_bool(a, false));
     doc_set(status, "blocked", doc_bool(a, false));
     return true;
@@ -520,6 +527,7 @@ struct doc *service_deployment_new(struct arena *a, const struct doc *service, c
     spec = doc_get(o, "spec");
     copy_member(a, spec, doc_get(service, "spec"), "clusterName");
     set_str(a, spec, "deployment", doc_str(doc_get(deployment, "id")));
+    copy_member(a, spec, doc_get(deployment, "x"), "number");
     status = doc_need_object(a, o, "status");
     doc_set(status, "serviceDeploymentArn", service_arn_of(a, service, "service-deployment", x.service_deployment));
     copy_member(a, status, doc_get(service, "spec"), "serviceArn");
@@ -648,7 +656,8 @@ bool service_deployment_follow(struct arena *a, struct doc *sd, const struct doc
     const struct doc *target = part_of(service, name, false), *rollback = part_of(service, name, true);
     struct doc *status = doc_need_object(a, sd, "status"), *before = doc_clone(a, status, true);
 
-    if (service_deployment_ended(sd))
+    bool unknown = int_at(doc_get(service, "status"), "deploymentsMade") < int_at(doc_get(sd, "spec"), "number");
+    if (service_deployment_ended(sd) || (unknown && !target && !rollback))
         return false;
     struct outcome now = outcome_of(status, service, target, rollback);
     struct str reason = str_of(now.reason);

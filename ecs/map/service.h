@@ -6,10 +6,11 @@
  *     ECSService            spec    what was asked, with the names of the API's Service; private: clusterName,
  *                                   clientToken, request (hash of CreateService's input)
  *                           status  status, runningCount, pendingCount, events (newest first), deployments (PRIMARY
- *                                   first); private: steady, blocked, lastCompletedRevision, eventsMade, inactiveAt
+ *                                   first); private: steady, blocked, lastCompletedRevision, eventsMade,
+ *                                   deploymentsMade, inactiveAt
  *     a deployment          the API's Deployment; private: x (struct service_x, and what the scheduler adds)
  *     ECSServiceRevision    name = its id; spec = the API's ServiceRevision; private: serviceName. Never changed.
- *     ECSServiceDeployment  name = its id; spec {serviceName, clusterName, deployment}; status = the API's
+ *     ECSServiceDeployment  name = its id; spec {serviceName, clusterName, deployment, number}; status = the API's
  *                           ServiceDeployment
  *
  * A deployment begins with an ECSServiceRevision that is written first, and then with one write of the ECSService. The
@@ -45,6 +46,8 @@ struct str service_runs_on(const struct doc *spec);
 /* --- an ECSService --- */
 /* ACTIVE, without deployments. spec becomes part of it. */
 struct doc *service_new(struct arena *a, const char *ns, const char *object_name, struct doc *spec);
+/* A service takes the place of an INACTIVE one of its name: what is counted goes on. Before its first deployment. */
+void service_succeed(struct arena *a, struct doc *service, const struct doc *former);
 static inline struct str service_name(const struct doc *service)
 {
     return doc_str(doc_path(service, "spec.serviceName"));
@@ -136,7 +139,7 @@ struct doc *service_revision_new(struct arena *a, const struct doc *service, con
 struct doc *service_deployment_new(struct arena *a, const struct doc *service, const struct doc *deployment,
                                    const struct doc *source);
 /* Brings it up to what the service says now. True when something changed. To be called before a deployment is
- * retired. */
+ * retired. A service as it was before the service deployment began says nothing about it. */
 bool service_deployment_follow(struct arena *a, struct doc *service_deployment, const struct doc *service,
                                int64_t now_s);
 /* SUCCESSFUL, STOPPED, ROLLBACK_SUCCESSFUL, ROLLBACK_FAILED: it changes no more. */

@@ -106,8 +106,11 @@ static int by_age(const void *x, const void *y)
     const struct doc *a = *(struct doc *const *)x, *b = *(struct doc *const *)y;
     int64_t t = created_at(a), u = created_at(b);
 
-    return t != u ? (t < u ? -1 : 1)
-                  : str_cmp(doc_str(doc_path(a, "metadata.name")), doc_str(doc_path(b, "metadata.name")));
+    if (t == u) { /* of one second */
+        t = doc_int_or(doc_path(a, "spec.number"), 0);
+        u = doc_int_or(doc_path(b, "spec.number"), 0);
+    }
+    return t < u ? -1 : t > u;
 }
 
 static int history_of(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, struct str service,

@@ -219,6 +219,8 @@ static int put_service(struct change *ch, struct doc *spec, struct doc *old, str
     struct doc *o = service_new(a, ch->cluster.ns, ecs_object_label(a, "", in_str(c, "serviceName")), spec);
 
     ch->deployed = false;
+    if (old)
+        service_succeed(a, o, old);
     if (start_deployment(ch, o, err) < 0)
         return -1;
     if (!old)

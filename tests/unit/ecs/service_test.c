@@ -286,6 +286,27 @@ static void a_newer_one_stops_it(void **state)
     assert_doc(a, sd, "status/status", "'STOPPED'");
 }
 
+/* A gateway may follow with a service that it has read before another one has deployed. */
+static void an_older_service_says_nothing(void **state)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    struct doc *s = fresh(a), *before, *sd;
+
+    deploy(a, s, 1);
+    before = doc_clone(a, s, false);
+    deploy(a, s, 2);
+    sd = sd_of(a, s, NULL);
+    assert_false(service_deployment_follow(a, sd, before, 5));
+    assert_doc(a, sd, "status/status", "'PENDING'");
+    assert_true(service_deployment_follow(a, sd, s, 5));
+    /* One of the same name that came after it does. */
+    struct doc *next = fresh(a);
+    service_succeed(a, next, s);
+    deploy(a, next, 3);
+    assert_true(service_deployment_follow(a, sd, next, 6));
+    assert_doc(a, sd, "status/status", "'STOPPED'");
+}
+
 static void deleting_drains_and_ends(void **state)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
@@ -331,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_rollback_that_was_asked_for_says_so_to_the_end),
         cmocka_unit_test(without_rollback_it_is_stopped),
         cmocka_unit_test(a_newer_one_stops_it),
+        cmocka_unit_test(an_older_service_says_nothing),
         cmocka_unit_test(deleting_drains_and_ends),
         cmocka_unit_test(a_revision_keeps_what_was_deployed),
     };
