@@ -45,6 +45,14 @@ static const struct {
     {"resourceArn", "AWS::ECS::Resource"},
 };
 
+const char *audit_resource_type(struct str type)
+{
+    for (size_t i = 0; i < ARRAY_LEN(resource_members); i++)
+        if (str_is(type, resource_members[i].type))
+            return resource_members[i].type;
+    return NULL;
+}
+
 /* --- texts --- */
 
 static const char *hold(struct audit *a, const char *s)
@@ -87,6 +95,18 @@ static size_t texts_of(struct audit_event *e, const char ***ret)
 }
 #define TEXTS_MAX (13 + AUDIT_RESOURCES_MAX)
 
+/* With what the file has; a line that a crash cut off gets its end, so that the next one stands by itself. */
+static int go_on(struct audit *a, const char *file, struct err *err)
+{
+    bool torn;
+
+    if (audit_read_back(a, file, &torn, err) < 0)
+        return -1;
+    if (torn && write(a->fd, "\n", 1) != 1)
+        return err_errno(err, errno, "cannot write the audit file %s", file);
+    return 0;
+}
+
 int audit_new(const char *file, struct audit **ret, struct err *err)
 {
     int fd = -1;
@@ -105,6 +125,10 @@ int audit_new(const char *file, struct audit **ret, struct err *err)
     a->writes.v = xcalloc(a->writes.max, sizeof(*a->writes.v));
     a->reads.v = xcalloc(a->reads.max, sizeof(*a->reads.v));
     map_init(&a->texts, free);
+    if (file && strcmp(file, "-") != 0 && go_on(a, file, err) < 0) {
+        audit_free(a);
+        return -1;
+    }
     *ret = a;
     return 0;
 }
@@ -234,8 +258,7 @@ static bool write_line(int fd, struct buf *line)
     return fd < 0 || write(fd, line->data, line->len) == (ssize_t)line->len;
 }
 
-/* The texts of e are the caller's; the trail takes its own. */
-static void keep(struct audit *a, struct audit_event *e)
+void audit_keep(struct audit *a, struct audit_event *e)
 {
     const char **texts[TEXTS_MAX];
     struct ring *r = e->read_only ? &a->reads : &a->writes;
@@ -283,7 +306,7 @@ bool audit_record(struct audit *a, const struct aws_call *c, const struct aws_se
         audit_put_record(&line, &e);
         ok = write_line(a->fd, &line) && buf_ok(&line);
     }
-    keep(a, &e);
+    audit_keep(a, &e);
     return ok;
 }
 

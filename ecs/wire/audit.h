@@ -4,8 +4,8 @@
  * A record is a JSON object in the form of CloudTrail's, without the values of the request (which may hold secrets):
  * who, what, from where, when, on which resource, the result and the request id. It is written as one line to the audit
  * file, if there is one, and kept in memory for LookupEvents: the last AUDIT_WRITES_MAX calls that change something,
- * and the last AUDIT_READS_MAX others (so that a waiter which polls pushes nothing out). Each gateway has its own
- * trail.
+ * and the last AUDIT_READS_MAX others (so that a waiter which polls pushes nothing out). With a file they are there
+ * again after a restart. Each gateway has its own trail.
  *
  * Thread-safe.
  */
@@ -23,7 +23,7 @@
 
 struct audit;
 
-/* file: appended to; NULL = memory only; "-" = standard output. */
+/* file: its last events are read back, then it is appended to; NULL = memory only; "-" = standard output. */
 int audit_new(const char *file, struct audit **ret, struct err *err) MUST_CHECK;
 struct audit *audit_free(struct audit *a); /* returns NULL; accepts NULL */
 static inline void audit_freep(struct audit **a)
@@ -56,9 +56,20 @@ struct audit_event {
 };
 /* The record as JSON, at most twice AUDIT_RECORD_MAX bytes. */
 void audit_put_record(struct buf *out, const struct audit_event *e);
+/* Back from JSON, in the arena; false when it is no record. The number is not in it. */
+bool audit_read_record(struct arena *a, struct str line, struct audit_event *ret);
 
 /* Calls fn for the events below `number` (UINT64_MAX = all), newest first, until it returns false. The trail is locked
  * meanwhile: fn must be quick. */
 void audit_each(struct audit *a, uint64_t number, bool (*fn)(void *ctx, const struct audit_event *e), void *ctx);
+
+/* --- inside the trail --- */
+
+/* Takes an event in as the newest; its texts stay the caller's. Sets e->number. */
+void audit_keep(struct audit *a, struct audit_event *e);
+/* The literal of a type of resource; NULL for one that no record has. */
+const char *audit_resource_type(struct str type);
+/* Takes in what stands at the end of a regular file; any other is left alone. *ret_torn: its last line has no end. */
+int audit_read_back(struct audit *a, const char *file, bool *ret_torn, struct err *err) MUST_CHECK;
 
 #endif

@@ -536,6 +536,37 @@ static void test_trail_bounds(void **state)
     assert_has(t, "DeleteCluster");
 }
 
+static bool remember(void *ctx, const struct audit_event *e)
+{
+    buf_printf(ctx, "%s ", e->name);
+    audit_put_record(ctx, e);
+    return true;
+}
+
+/* A new life of the gateway has the trail of the former one, whatever else stands in the file. */
+static void test_trail_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(buf_releasep) struct buf before = BUF_INIT(MIB), after = BUF_INIT(MIB), text = BUF_INIT(MIB);
+    struct audit *again;
+    struct err err = ERR_INIT;
+
+    (void)ecs(f, "DeleteCluster", "{\"cluster\":\"demo\"}");
+    (void)ecs(f, "DescribeClusters", "{}");
+    audit_each(f->audit, UINT64_MAX, remember, &before);
+    assert_int_equal(file_read(f->audit_file, &text, &err), 0);
+    buf_puts(&text, "no record\n\n{\"eventTime\":4}\n{\"torn");
+    assert_int_equal(file_write(f->audit_file, buf_str(&text), 0600, &err), 0);
+    assert_int_equal(audit_new(f->audit_file, &again, &err), 0);
+    audit_each(again, UINT64_MAX, remember, &after);
+    assert_true(before.len > 0);
+    assert_true(str_eq(buf_str(&before), buf_str(&after)));
+    audit_free(again);
+    buf_clear(&text);
+    assert_int_equal(file_read(f->audit_file, &text, &err), 0);
+    assert_true(str_ends(buf_str(&text), STR("{\"torn\n")));
+}
+
 /* Every operation of the table answers a signed empty request, and never with a server error. */
 static void test_every_operation(void **state)
 {
@@ -576,6 +607,7 @@ int main(void)
         cmocka_unit_test(test_patterns),
         cmocka_unit_test_setup_teardown(test_trail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_trail_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trail_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_operation, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
