@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From RunTask to a watcher that sees the ECSTask RUNNING, against the creation of the same pod to a watcher that sees it
-# Running, in turn, on one node with real containers. Aim: at most 20 ms more.
+# Running, in turn, on one node with real containers. Aim: at most 20 ms more. Starting a container is noisy, so it also
+# tells what the gateway adds at both ends: how much later the pod is there, and how long after it runs that is told.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 if [ "${CORACLE_BENCH:-}" != inside ]; then # as tests/e2e/run: a network of its own
