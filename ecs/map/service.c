@@ -237,8 +237,10 @@ struct doc *service_view(struct arena *a, const struct doc *service, bool with_t
     doc_foreach (doc_get(v, "deployments"), d)
         (void)doc_remove(d, "x");
     view_current(a, v, service);
-    if (with_tags && doc_path(service, "spec.tags"))
-        doc_set(v, "tags", doc_clone(a, doc_path(service, "spec.tags"), true));
+    if (with_tags) {
+        const struct doc *tags = doc_path(service, "spec.tags");
+        doc_set(v, "tags", tags ? doc_clone(a, tags, true) : doc_array(a));
+    }
     return v;
 }
 
