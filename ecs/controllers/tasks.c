@@ -17,6 +17,7 @@
 #define START_PATIENCE_S 60 /* a new namespace's service account may still be on its way */
 #define SILENT_S 15         /* after Kubernetes calls a silent node's state Unknown, its tasks count as lost */
 #define DEPARTED_MAX 512    /* pods that were deleted faster than rounds came */
+#define SILENT_MAX 4096
 #define NODE_GONE (-1)
 
 struct task_controller {
@@ -357,6 +358,8 @@ static int sync_node(struct round *r, struct err *err)
         return -1;
     int64_t since = silent_since(node), *value = since ? xmalloc(sizeof(*value)) : NULL;
     pthread_mutex_lock(&t->lock);
+    if (t->silent.n >= SILENT_MAX) /* nodes that went long ago: nothing of theirs is left */
+        map_clear(&t->silent);
     if (since) {
         *value = since;
         map_set(&t->silent, str_of(r->name), value);
