@@ -1,82 +1,15 @@
-#include "ecs/store/usage.h"
+#include "ecs/store/usage_index.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/list.h"
-#include "base/map.h"
-#include "ecs/store/usage_read.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-
-struct node {
-    char *name;
-    bool known, ready, schedulable;
-    struct usage_amount has;
-    int64_t pods_max;
-    struct ecs_size tasks;    /* what tasks take by their size */
-    struct usage_amount pods; /* what pods take by their requests */
-    size_t n;                 /* of both */
-    struct list loads;
-};
-
-/* One namespace's instances and tasks. */
-struct space {
-    char *ns;
-    struct map instances; /* name -> struct facts */
-    struct ecs_task_counts counts;
-    size_t tasks;
-};
-
-/* What an instance's object says: immutable, in one piece; a call that uses it holds a reference. */
-struct facts {
-    int refs; /* atomic */
-    bool registered;
-    struct str name, node, arn, status, ec2_instance_id, capacity_provider, agent_version, registered_at;
-    size_t n;
-    struct placement_attribute attributes[];
-};
-
-struct ports {
-    struct placement_port *v;
-    size_t n;
-};
-
-enum phase { PHASE_NONE, PHASE_PENDING, PHASE_RUNNING };
-
-/* A task, its pod, or both; or another pod. */
-struct load {
-    struct list link; /* of the node that carries it */
-    struct node *node;
-    bool by_task; /* it counts with the task's size, else with the pod's requests */
-    struct space *space;
-    struct {
-        bool known, live, claimed; /* claimed: not written yet */
-        enum phase phase;
-        enum ecs_launch_kind launch;
-        char *node, *group; /* node NULL: it has no instance */
-        struct ecs_size size;
-        struct ports ports;
-    } task;
-    struct {
-        bool known, live;
-        char *node;
-        struct usage_amount amount;
-        struct ports ports;
-    } pod;
-};
-
-struct ecs_usage {
-    pthread_mutex_t lock;
-    struct map nodes, spaces; /* name -> struct node, namespace -> struct space */
-    struct map loads;         /* "t/ns/name", "p/ns/name" -> struct load */
-};
 
 /* --- nodes --- */
 
-static struct node *need_node(struct ecs_usage *u, struct str name)
+static struct usage_node *need_node(struct ecs_usage *u, struct str name)
 {
-    struct node *n = map_get(&u->nodes, name);
+    struct usage_node *n = map_get(&u->nodes, name);
 
     if (!n) {
         n = xcalloc(1, sizeof(*n));
@@ -87,7 +20,7 @@ static struct node *need_node(struct ecs_usage *u, struct str name)
     return n;
 }
 
-static void drop_node(struct ecs_usage *u, struct node *n)
+static void drop_node(struct ecs_usage *u, struct usage_node *n)
 {
     if (!n->known && list_empty(&n->loads))
         map_del(&u->nodes, str_of(n->name));
@@ -95,7 +28,7 @@ static void drop_node(struct ecs_usage *u, struct node *n)
 
 static void free_node(void *p)
 {
-    struct node *n = p;
+    struct usage_node *n = p;
 
     free(n->name);
     free(n);
@@ -106,14 +39,14 @@ static int64_t units_of(int64_t milli, int64_t round)
     return (milli * 1024 + round) / 1000;
 }
 
-static struct ecs_size size_of(const struct node *n)
+struct ecs_size usage_size_of(const struct usage_node *n)
 {
     return (struct ecs_size){units_of(n->has.milli, 0), n->has.bytes / (int64_t)MIB};
 }
 
-static struct ecs_size left_on(const struct node *n)
+struct ecs_size usage_left_on(const struct usage_node *n)
 {
-    struct ecs_size s = size_of(n);
+    struct ecs_size s = usage_size_of(n);
 
     s.cpu -= n->tasks.cpu + units_of(n->pods.milli, 999);
     s.memory -= n->tasks.memory + (n->pods.bytes + (int64_t)MIB - 1) / (int64_t)MIB;
@@ -122,7 +55,7 @@ static struct ecs_size left_on(const struct node *n)
 
 static void put_node(struct ecs_usage *u, const struct doc *o)
 {
-    struct node *n = need_node(u, doc_str(doc_path(o, "metadata.name")));
+    struct usage_node *n = need_node(u, doc_str(doc_path(o, "metadata.name")));
     int64_t pods = 0;
 
     n->known = true;
@@ -134,7 +67,7 @@ static void put_node(struct ecs_usage *u, const struct doc *o)
 
 static void remove_node(struct ecs_usage *u, struct str name)
 {
-    struct node *n = map_get(&u->nodes, name);
+    struct usage_node *n = map_get(&u->nodes, name);
 
     if (!n)
         return;
@@ -145,28 +78,28 @@ static void remove_node(struct ecs_usage *u, struct str name)
 
 /* --- namespaces --- */
 
-static void unref_facts(void *p)
+void usage_unref_facts(void *p)
 {
-    struct facts *f = p;
+    struct usage_facts *f = p;
 
     if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
         free(f);
 }
 
-static struct space *need_space(struct ecs_usage *u, struct str ns)
+static struct usage_space *need_space(struct ecs_usage *u, struct str ns)
 {
-    struct space *s = map_get(&u->spaces, ns);
+    struct usage_space *s = map_get(&u->spaces, ns);
 
     if (!s) {
         s = xcalloc(1, sizeof(*s));
         s->ns = str_dup(ns);
-        map_init(&s->instances, unref_facts);
+        map_init(&s->instances, usage_unref_facts);
         map_set(&u->spaces, ns, s);
     }
     return s;
 }
 
-static void drop_space(struct ecs_usage *u, struct space *s)
+static void drop_space(struct ecs_usage *u, struct usage_space *s)
 {
     if (s->tasks == 0 && s->instances.n == 0)
         map_del(&u->spaces, str_of(s->ns));
@@ -174,7 +107,7 @@ static void drop_space(struct ecs_usage *u, struct space *s)
 
 static void free_space(void *p)
 {
-    struct space *s = p;
+    struct usage_space *s = p;
 
     map_release(&s->instances);
     free(s->ns);
@@ -195,7 +128,7 @@ static struct str keep(char **at, struct str s)
     return str_n(p, s.n);
 }
 
-static struct facts *facts_of(const struct doc *o)
+static struct usage_facts *facts_of(const struct doc *o)
 {
     static const char *const paths[] = {"metadata.name",
                                         "spec.node",
@@ -205,7 +138,7 @@ static struct facts *facts_of(const struct doc *o)
                                         "status.capacityProviderName",
                                         "status.versionInfo.agentVersion"};
     const struct doc *attributes = doc_path(o, "status.attributes");
-    size_t n = doc_count(attributes), bytes = sizeof(struct facts) + n * sizeof(struct placement_attribute);
+    size_t n = doc_count(attributes), bytes = sizeof(struct usage_facts) + n * sizeof(struct placement_attribute);
 
     for (size_t i = 0; i < ARRAY_LEN(paths); i++)
         bytes += doc_str(doc_path(o, paths[i])).n + 1;
@@ -214,7 +147,7 @@ static struct facts *facts_of(const struct doc *o)
     char at_text[RFC3339_MAX];
     format_rfc3339(at_text, doc_int_or(doc_path(o, "status.registeredAt"), 0) * NS_PER_S, 0);
     bytes += strlen(at_text) + 1;
-    struct facts *f = xcalloc(1, bytes);
+    struct usage_facts *f = xcalloc(1, bytes);
     char *room = (char *)&f->attributes[n];
     struct str *const to[] = {
         &f->name, &f->node, &f->arn, &f->ec2_instance_id, &f->status, &f->capacity_provider, &f->agent_version};
@@ -233,7 +166,7 @@ static struct facts *facts_of(const struct doc *o)
 
 static void remove_instance(struct ecs_usage *u, struct str ns, struct str name)
 {
-    struct space *s = map_get(&u->spaces, ns);
+    struct usage_space *s = map_get(&u->spaces, ns);
 
     if (s) {
         map_del(&s->instances, name);
@@ -243,9 +176,9 @@ static void remove_instance(struct ecs_usage *u, struct str ns, struct str name)
 
 /* --- loads --- */
 
-static void detach(struct ecs_usage *u, struct load *l)
+static void detach(struct ecs_usage *u, struct usage_load *l)
 {
-    struct node *n = l->node;
+    struct usage_node *n = l->node;
 
     if (!n)
         return;
@@ -262,9 +195,9 @@ static void detach(struct ecs_usage *u, struct load *l)
     drop_node(u, n);
 }
 
-static void attach(struct ecs_usage *u, struct load *l)
+static void attach(struct ecs_usage *u, struct usage_load *l)
 {
-    struct node *n;
+    struct usage_node *n;
 
     l->by_task = l->task.known && l->task.live && l->task.node;
     if (!l->by_task && !(l->pod.known && l->pod.live && l->pod.node))
@@ -282,7 +215,7 @@ static void attach(struct ecs_usage *u, struct load *l)
     list_push(&n->loads, &l->link);
 }
 
-static void count_phase(struct load *l, int64_t by)
+static void count_phase(struct usage_load *l, int64_t by)
 {
     struct ecs_task_counts *n = &l->space->counts;
 
@@ -296,7 +229,7 @@ static void count_phase(struct load *l, int64_t by)
     }
 }
 
-static void clear_task(struct ecs_usage *u, struct load *l)
+static void clear_task(struct ecs_usage *u, struct usage_load *l)
 {
     if (!l->task.known)
         return;
@@ -310,7 +243,7 @@ static void clear_task(struct ecs_usage *u, struct load *l)
     l->space = NULL;
 }
 
-static void clear_pod(struct load *l)
+static void clear_pod(struct usage_load *l)
 {
     free(l->pod.node);
     free(l->pod.ports.v);
@@ -319,7 +252,7 @@ static void clear_pod(struct load *l)
 
 static void free_load(void *p)
 {
-    struct load *l = p;
+    struct usage_load *l = p;
 
     free(l->task.node);
     free(l->task.group);
@@ -347,9 +280,9 @@ static struct str key_of(struct key *k, char type, struct str ns, struct str nam
     return str_n(k->text, (size_t)(at - k->text) - 1);
 }
 
-static struct load *need_load(struct ecs_usage *u, struct str key)
+static struct usage_load *need_load(struct ecs_usage *u, struct str key)
 {
-    struct load *l = map_get(&u->loads, key);
+    struct usage_load *l = map_get(&u->loads, key);
 
     if (!l) {
         l = xcalloc(1, sizeof(*l));
@@ -366,7 +299,7 @@ enum ecs_launch_kind ecs_launch_kind_of(struct str launch_type)
                                              : ECS_LAUNCH_EC2;
 }
 
-static enum phase phase_of(struct str status)
+static enum usage_phase phase_of(struct str status)
 {
     if (str_is(status, "RUNNING"))
         return PHASE_RUNNING;
@@ -383,7 +316,7 @@ static bool has_own_address(const struct doc *task)
     return false;
 }
 
-static void put_task(struct ecs_usage *u, struct load *l, const struct doc *o)
+static void put_task(struct ecs_usage *u, struct usage_load *l, const struct doc *o)
 {
     const struct doc *spec = doc_get(o, "spec"), *ports = doc_get(spec, "ports");
     struct str status = doc_str(doc_path(o, "status.lastStatus")), node = doc_str(doc_get(spec, "node"));
@@ -410,7 +343,7 @@ static void put_task(struct ecs_usage *u, struct load *l, const struct doc *o)
                                                                      str_is(doc_str(doc_get(p, "protocol")), "udp")};
 }
 
-static void put_pod(struct load *l, const struct doc *o)
+static void put_pod(struct usage_load *l, const struct doc *o)
 {
     struct str node = doc_str(doc_path(o, "spec.nodeName"));
     struct placement_port p;
@@ -431,7 +364,7 @@ static void put_pod(struct load *l, const struct doc *o)
 static void put_load(struct ecs_usage *u, enum ecs_kind_id k, const struct doc *o)
 {
     struct key key;
-    struct load *l =
+    struct usage_load *l =
         need_load(u, key_of(&key, k == ECS_FOREIGN_POD ? 'p' : 't', doc_str(doc_path(o, "metadata.namespace")),
                             doc_str(doc_path(o, "metadata.name"))));
 
@@ -447,7 +380,7 @@ static void remove_load(struct ecs_usage *u, enum ecs_kind_id k, struct str ns, 
 {
     struct key key;
     struct str text = key_of(&key, k == ECS_FOREIGN_POD ? 'p' : 't', ns, name);
-    struct load *l = map_get(&u->loads, text);
+    struct usage_load *l = map_get(&u->loads, text);
 
     if (!l)
         return;
@@ -463,15 +396,10 @@ static void remove_load(struct ecs_usage *u, enum ecs_kind_id k, struct str ns, 
 
 /* --- claims --- */
 
-static const struct ports *ports_of(const struct load *l)
+static bool port_is_free(const struct usage_node *n, struct placement_port want)
 {
-    return l->by_task ? &l->task.ports : &l->pod.ports;
-}
-
-static bool port_is_free(const struct node *n, struct placement_port want)
-{
-    list_foreach (&n->loads, struct load, l, link) {
-        const struct ports *have = ports_of(l);
+    list_foreach (&n->loads, struct usage_load, l, link) {
+        const struct usage_ports *have = usage_ports_of(l);
         for (size_t i = 0; i < have->n; i++)
             if (have->v[i].port == want.port && have->v[i].udp == want.udp)
                 return false;
@@ -484,9 +412,9 @@ static struct placement_port port_of(const struct pod_port *p)
     return (struct placement_port){(uint16_t)p->host_port, str_is(p->protocol, "udp")};
 }
 
-static bool has_room(const struct node *n, const struct ecs_claim *c)
+static bool has_room(const struct usage_node *n, const struct ecs_claim *c)
 {
-    struct ecs_size left = left_on(n);
+    struct ecs_size left = usage_left_on(n);
 
     if ((c->size.cpu > 0 && c->size.cpu > left.cpu) || (c->size.memory > 0 && c->size.memory > left.memory) ||
         (n->pods_max > 0 && (int64_t)n->n >= n->pods_max))
@@ -497,7 +425,7 @@ static bool has_room(const struct node *n, const struct ecs_claim *c)
     return true;
 }
 
-static void claim(struct ecs_usage *u, struct load *l, const struct ecs_claim *c)
+static void claim(struct ecs_usage *u, struct usage_load *l, const struct ecs_claim *c)
 {
     detach(u, l);
     l->space = need_space(u, c->ns);
@@ -520,8 +448,8 @@ bool ecs_usage_claim(struct ecs_usage *u, const struct ecs_claim *c)
     struct str text = key_of(&key, 't', c->ns, c->task);
 
     pthread_mutex_lock(&u->lock);
-    const struct node *n = map_get(&u->nodes, c->node);
-    const struct load *old = map_get(&u->loads, text);
+    const struct usage_node *n = map_get(&u->nodes, c->node);
+    const struct usage_load *old = map_get(&u->loads, text);
     bool there = old && old->task.known; /* it was written before: whoever writes it now will be told */
     bool ok = there || (n && has_room(n, c));
     if (ok && !there)
@@ -535,7 +463,7 @@ void ecs_usage_unclaim(struct ecs_usage *u, struct str ns, struct str task)
     struct key key;
 
     pthread_mutex_lock(&u->lock);
-    const struct load *l = map_get(&u->loads, key_of(&key, 't', ns, task));
+    const struct usage_load *l = map_get(&u->loads, key_of(&key, 't', ns, task));
     if (l && l->task.claimed)
         remove_load(u, ECS_TASK, ns, task);
     pthread_mutex_unlock(&u->lock);
@@ -588,183 +516,5 @@ void ecs_usage_remove(struct ecs_usage *u, enum ecs_kind_id k, struct str ns, st
         remove_instance(u, ns, name);
     else if (k == ECS_TASK || k == ECS_POD || k == ECS_FOREIGN_POD)
         remove_load(u, k, ns, name);
-    pthread_mutex_unlock(&u->lock);
-}
-
-/* --- what it answers --- */
-
-static void add_ports(struct placement_instance *p, struct placement_port *dynamic, const struct ports *ports)
-{
-    for (size_t i = 0; i < ports->n; i++) {
-        if (placement_port_is_dynamic(ports->v[i].port))
-            dynamic[p->n_dynamic++] = ports->v[i];
-        else if (p->n_ports < PLACEMENT_PORTS_MAX && ports->v[i].port)
-            p->ports[p->n_ports++] = ports->v[i];
-    }
-}
-
-/* Tasks of this cluster on the node, and the ports that are taken there by anything. */
-static bool add_loads(struct arena *a, const struct node *n, const struct space *s, struct ecs_instance *in,
-                      struct placement_instance *p)
-{
-    size_t ports = 0;
-
-    list_foreach (&n->loads, struct load, l, link)
-        ports += ports_of(l)->n;
-    struct placement_task *tasks = arena_calloc(a, n->n + 1, sizeof(*tasks));
-    struct placement_port *dynamic = arena_calloc(a, ports + 1, sizeof(*dynamic));
-    if (!tasks || !dynamic)
-        return false;
-    p->tasks = tasks;
-    p->dynamic = dynamic;
-    list_foreach (&n->loads, struct load, l, link) {
-        add_ports(p, dynamic, ports_of(l));
-        if (!l->by_task || l->space != s)
-            continue;
-        tasks[p->n_tasks++].group = arena_str(a, str_of(l->task.group));
-        in->running += l->task.phase == PHASE_RUNNING;
-        in->pending += l->task.phase == PHASE_PENDING;
-    }
-    return true;
-}
-
-static bool add_node(struct arena *a, const struct node *n, const struct space *s, struct ecs_instance *in,
-                     struct placement_instance *p)
-{
-    in->connected = n->known && n->ready;
-    in->schedulable = n->schedulable;
-    in->size = size_of(n);
-    p->remaining = left_on(n);
-    p->pods = n->n;
-    p->pods_max = (size_t)n->pods_max;
-    return add_loads(a, n, s, in, p);
-}
-
-static bool add_instance(struct ecs_usage *u, struct arena *a, const struct space *s, struct facts *f,
-                         struct ecs_instance *in, struct placement_instance *p)
-{
-    const struct node *n = map_get(&u->nodes, f->node);
-
-    *in = (struct ecs_instance){.name = f->name.p,
-                                .node = f->node.p,
-                                .arn = f->arn.p,
-                                .status = f->status.p,
-                                .ec2_instance_id = f->ec2_instance_id.p,
-                                .capacity_provider = f->capacity_provider.p,
-                                .registered = f->registered};
-    *p = (struct placement_instance){.arn = f->arn,
-                                     .ec2_instance_id = f->ec2_instance_id,
-                                     .agent_version = f->agent_version,
-                                     .registered_at = f->registered_at,
-                                     .attributes = f->attributes,
-                                     .n_attributes = f->n};
-    __atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
-    arena_defer(a, unref_facts, f);
-    placement_reserve(p);
-    if (n && !add_node(a, n, s, in, p))
-        return false;
-    p->running_text = str_of(arena_printf(a, "%lld", (long long)in->running));
-    p->connected = in->connected;
-    p->active = str_is(f->status, "ACTIVE") && in->schedulable;
-    return !arena_overflow(a);
-}
-
-static int by_name(const void *x, const void *y)
-{
-    return str_cmp((*(struct facts *const *)x)->name, (*(struct facts *const *)y)->name);
-}
-
-/* Those of the space in order, in the arena. */
-static struct facts **chosen(struct arena *a, const struct space *s, const char *name, size_t *ret_n)
-{
-    struct facts **v = arena_calloc(a, (s ? s->instances.n : 0) + 1, sizeof(struct facts *));
-    size_t n = 0;
-
-    if (!v)
-        return NULL;
-    if (s && name) {
-        v[0] = map_gets(&s->instances, name);
-        n = v[0] != NULL;
-    } else if (s) {
-        map_foreach (&s->instances, it)
-            v[n++] = it->value;
-    }
-    qsort(v, n, sizeof(struct facts *), by_name);
-    *ret_n = n;
-    return v;
-}
-
-bool ecs_usage_instances(struct ecs_usage *u, struct arena *a, struct str ns, const char *name,
-                         struct ecs_instance **ret, struct placement_instance **ret_p, size_t *ret_n)
-{
-    struct ecs_instance *in = NULL;
-    struct placement_instance *p = NULL;
-    size_t n = 0, done = 0;
-
-    pthread_mutex_lock(&u->lock);
-    const struct space *s = map_get(&u->spaces, ns);
-    struct facts **v = chosen(a, s, name, &n);
-    if (v) {
-        in = arena_calloc(a, n + 1, sizeof(*in));
-        p = arena_calloc(a, n + 1, sizeof(*p));
-    }
-    while (in && p && done < n && add_instance(u, a, s, v[done], &in[done], &p[done]))
-        done++;
-    pthread_mutex_unlock(&u->lock);
-    if (!in || !p || done < n)
-        return false;
-    *ret = in;
-    *ret_p = p;
-    *ret_n = n;
-    return true;
-}
-
-bool ecs_usage_has_instance(struct ecs_usage *u, struct str ns, struct str name)
-{
-    pthread_mutex_lock(&u->lock);
-    const struct space *s = map_get(&u->spaces, ns);
-    bool has = s && map_has(&s->instances, name);
-    pthread_mutex_unlock(&u->lock);
-    return has;
-}
-
-struct ecs_instance_counts ecs_usage_count_instances(struct ecs_usage *u, struct str ns)
-{
-    struct ecs_instance_counts n = {0};
-
-    pthread_mutex_lock(&u->lock);
-    const struct space *s = map_get(&u->spaces, ns);
-    if (s)
-        map_foreach (&s->instances, it) {
-            const struct facts *f = it->value;
-            if (str_is(f->status, "INACTIVE"))
-                continue;
-            n.active++;
-            n.registered += f->registered;
-        }
-    pthread_mutex_unlock(&u->lock);
-    return n;
-}
-
-struct ecs_task_counts ecs_usage_tasks(struct ecs_usage *u, struct str ns)
-{
-    struct ecs_task_counts n = {0};
-
-    pthread_mutex_lock(&u->lock);
-    const struct space *s = map_get(&u->spaces, ns);
-    if (s)
-        n = s->counts;
-    pthread_mutex_unlock(&u->lock);
-    return n;
-}
-
-void ecs_usage_ports(struct ecs_usage *u, void (*fn)(void *ctx, uint16_t port), void *ctx)
-{
-    pthread_mutex_lock(&u->lock);
-    map_foreach (&u->loads, it) {
-        const struct load *l = it->value;
-        for (size_t i = 0; i < l->task.ports.n; i++)
-            fn(ctx, l->task.ports.v[i].port);
-    }
     pthread_mutex_unlock(&u->lock);
 }
