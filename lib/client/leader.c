@@ -283,11 +283,11 @@ static int lead_and_renew(struct election *e, struct stop *stop, void (*lead)(vo
         abort();
     int r = renew(e, stop, err);
     stop_request(l.lost);
-    if (r < 0) {
+    if (r < 0 && !e->o.harmless) {
         join_or_die(t, e->renewed_at + e->o.lease_duration_ns - clock_mono(&clock_system));
     } else { /* a graceful end: first all work ends, then the next candidate may begin */
         pthread_join(t, NULL);
-        if (write_record(e, "", &ignored) < 0)
+        if (r == 0 && write_record(e, "", &ignored) < 0)
             log_debug("cannot release the lease", LOG_ERR(&ignored));
     }
     stop_free(l.lost);

@@ -39,6 +39,15 @@ ecs update-service --cluster lead --service web --desired-count 5 >/dev/null
 expect "not the process" '"desiredCount": 5' ecs describe-services --cluster lead --services web
 expect "it leads again when the Lease has run out" ':[0-9]+_' eventually 12 ':[0-9]+_' holder
 expect "and goes on" '^5$' eventually 10 '^5$' running
+# An API server that hangs in the middle of work.
+ecs update-service --cluster lead --service web --desired-count 400 >/dev/null
+kill -STOP "$(cat "$work/api/apiserver.pid")"
+sleep 9
+kill -CONT "$(cat "$work/api/apiserver.pid")"
+expect "an API server that hangs ends no gateway" '^0$' eval 'kill -0 "${gateways[0]}" && kill -0 "${gateways[1]}"; echo $?'
+expect "when it is back they go on" '^400$' eventually 40 '^400$' running
+ecs update-service --cluster lead --service web --desired-count 5 >/dev/null
+expect "and down again" '^5$' eventually 20 '^5$' running
 kill "${gateways[@]}"
 wait "${gateways[@]}" 2>/dev/null
 expect "who ends gives the Lease back" '^$' holder
