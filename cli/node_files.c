@@ -19,7 +19,7 @@ static int write_config(const struct cluster *c, int k, struct err *err)
 {
     _cleanup_(buf_releasep) struct buf b = BUF_INIT(FILE_MAX);
     _cleanup_(freep) char *dir = cluster_path(c, "node/%d", k);
-    _cleanup_(freep) char *path = xasprintf("%s/config.toml", dir);
+    _cleanup_(freep) char *path = xasprintf("%s/config.toml", dir), *oci = cluster_program(c, "coracle-oci");
     const char *runtime = run_in_path("runc") ? "runc" : "crun";
 
     buf_printf(&b,
@@ -50,9 +50,10 @@ static int write_config(const struct cluster *c, int k, struct err *err)
                "    default_runtime_name = \"%s\"\n"
                "    [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.%s]\n"
                "      runtime_type = \"io.containerd.runc.v2\"\n"
+               "      pod_annotations = [\"ulimits.ecs.coracle.dev/*\"]\n"
                "      [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.%s.options]\n"
                "        BinaryName = \"%s\"\n        SystemdCgroup = false\n",
-               runtime, runtime, runtime, runtime);
+               runtime, runtime, runtime, oci);
     return file_write(path, buf_str(&b), 0600, err);
 }
 

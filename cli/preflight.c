@@ -25,7 +25,7 @@ int preflight_programs(const struct cluster *c, struct err *err)
                   {"runc", "runc"},        {"ip", "iproute2"},           {"nft", "nftables"},
                   {"sysctl", "procps"},    {"iptables", "iptables"}};
     static const char *const ours[] = {"apiserver", "scheduler",  "controller-manager",
-                                       "kubelet",   "kube-proxy", "aws-gateway"};
+                                       "kubelet",   "kube-proxy", "aws-gateway",       "coracle-oci"};
 
     for (size_t i = 0; i < ARRAY_LEN(needed); i++)
         if (!run_in_path(needed[i].program))
