@@ -83,6 +83,8 @@ int pod_ports(struct arena *a, const struct doc *taskdef, struct pod_port **ret_
         doc_foreach (doc_get(c, "portMappings"), p) {
             int64_t port = doc_int_or(doc_get(p, "containerPort"), 0);
 
+            if (port == 0) /* a range: awsvpc only, where every port of the address is reachable */
+                continue;
             ports[i++] = (struct pod_port){.container = doc_str(doc_get(c, "name")),
                                            .container_port = port,
                                            .host_port = awsvpc ? port : doc_int_or(doc_get(p, "hostPort"), 0),
@@ -90,7 +92,7 @@ int pod_ports(struct arena *a, const struct doc *taskdef, struct pod_port **ret_
         }
     }
     *ret_ports = ports;
-    *ret_n = n;
+    *ret_n = i;
     return 0;
 }
 
@@ -178,13 +180,25 @@ void pod_volumes(struct pod_work *w)
     }
 }
 
+/* One entry for each address. */
 static void add_alias(struct arena *a, struct doc *aliases, struct str ip, struct str host)
 {
-    struct doc *o = doc_append(aliases, doc_object(a)), *names = doc_array(a);
+    struct doc *o = NULL, *names;
 
+    doc_foreach (aliases, it) {
+        if (str_eq(doc_str(doc_get(it, "ip")), ip))
+            o = it;
+    }
+    if (!o) {
+        o = doc_append(aliases, doc_object(a));
+        doc_set(o, "ip", doc_string(a, ip));
+    }
+    names = doc_need_array(a, o, "hostnames");
+    doc_foreach (names, it) {
+        if (str_eq(doc_str(it), host))
+            return;
+    }
     doc_append(names, doc_string(a, host));
-    doc_set(o, "ip", doc_string(a, ip));
-    doc_set(o, "hostnames", names);
 }
 
 /* extraHosts, and links: a linked container is in the same network. */
@@ -231,32 +245,59 @@ static void set_list(struct doc *spec, const char *path_key, struct doc *list)
         doc_set(spec, path_key, list);
 }
 
+/* Containers share them; taskdef.h refuses two values. */
+static void add_parameters(struct arena *a, struct doc *sysctls, const struct doc *c)
+{
+    doc_foreach (doc_get(c, "systemControls"), s) {
+        struct str name = doc_str(doc_get(s, "namespace"));
+        struct doc *o = NULL;
+
+        doc_foreach (sysctls, it) {
+            if (str_eq(doc_str(doc_get(it, "name")), name))
+                o = it;
+        }
+        if (o)
+            continue;
+        o = doc_append(sysctls, doc_object(a));
+        doc_set(o, "name", doc_string(a, name));
+        doc_set(o, "value", doc_string(a, doc_str(doc_get(s, "value"))));
+    }
+}
+
+/* hostname is a DNS label in Kubernetes; a longer name needs hostnameOverride. */
+static void set_hostname(struct arena *a, struct doc *spec, struct str name)
+{
+    if (name.n > 0)
+        doc_set(spec, dns_label(name) ? "hostname" : "hostnameOverride", doc_string(a, name));
+}
+
+static int64_t grace_of(const struct doc *taskdef)
+{
+    int64_t grace = 0;
+
+    doc_foreach (doc_get(taskdef, "containerDefinitions"), c)
+        grace = MAX_OF(grace, doc_int_or(doc_get(c, "stopTimeout"), STOP_TIMEOUT_S));
+    return grace;
+}
+
 /* What ECS has for each container and Kubernetes for the pod. */
 static void join_containers(struct pod_work *w, struct doc *spec)
 {
     struct arena *a = w->a;
     struct doc *aliases = doc_array(a), *secrets = doc_array(a), *sysctls = doc_array(a);
     struct doc *servers = doc_array(a), *searches = doc_array(a), *dns = doc_object(a);
-    int64_t grace = 0;
 
     doc_foreach (doc_get(w->taskdef, "containerDefinitions"), c) {
-        grace = MAX_OF(grace, doc_int_or(doc_get(c, "stopTimeout"), STOP_TIMEOUT_S));
         add_aliases(a, aliases, c);
         add_pull_secret(a, secrets, c);
         add_unique(a, servers, doc_get(c, "dnsServers"));
         add_unique(a, searches, doc_get(c, "dnsSearchDomains"));
-        doc_foreach (doc_get(c, "systemControls"), s) {
-            struct doc *o = doc_append(sysctls, doc_object(a));
-
-            doc_set(o, "name", doc_string(a, doc_str(doc_get(s, "namespace"))));
-            doc_set(o, "value", doc_string(a, doc_str(doc_get(s, "value"))));
-        }
-        if (doc_str(doc_get(c, "hostname")).n > 0)
-            doc_set(spec, "hostname", doc_string(a, pod_name(a, doc_str(doc_get(c, "hostname")))));
+        add_parameters(a, sysctls, c);
+        set_hostname(a, spec, doc_str(doc_get(c, "hostname")));
         if (doc_true(doc_path(c, "linuxParameters.initProcessEnabled"))) /* the sandbox's first process reaps */
             doc_set(spec, "shareProcessNamespace", doc_bool(a, true));
     }
-    doc_set(spec, "terminationGracePeriodSeconds", doc_int(a, grace));
+    doc_set(spec, "terminationGracePeriodSeconds", doc_int(a, grace_of(w->taskdef)));
     set_list(spec, "hostAliases", aliases);
     set_list(spec, "imagePullSecrets", secrets);
     if (sysctls->n > 0)
@@ -331,6 +372,7 @@ static struct doc *metadata(struct arena *a, const struct doc *td, const struct 
     doc_set(annotations, ECS_LABEL "task-arn", doc_string_copy(a, str_of(task->task_arn)));
     annotate_members(a, td, annotations, ECS_LABEL "depends-on", "dependsOn");
     annotate_members(a, td, annotations, ECS_LABEL "docker-labels", "dockerLabels");
+    pod_annotate_containers(a, td, grace_of(td), annotations);
     doc_set(m, "labels", labels);
     doc_set(m, "annotations", annotations);
     return m;

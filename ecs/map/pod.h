@@ -4,7 +4,8 @@
  * Pure. The pod has restartPolicy Never, one container for each container definition, and the name of the task's id.
  *
  * dependsOn: a container that others await with COMPLETE or SUCCESS becomes an init container (they run one after the
- * other in the order of their dependencies; one that fails ends the task, also where COMPLETE would go on). A container
+ * other in the order of their dependencies; one that fails ends the task, unless all await it with COMPLETE and the
+ * kubelet knows MAY_FAIL). A container
  * that is awaited with HEALTHY, or that such a container awaits with START, becomes an init container with
  * restartPolicy Always (a sidecar; with HEALTHY it has a startup probe); a restart of it counts as its exit (status.h).
  * START between the others is the order of the containers in the pod, in which the kubelet starts them. taskdef.h
@@ -18,6 +19,14 @@
 #include "api/doc.h"
 
 #define ECS_LABEL "ecs.coracle.dev/" /* + cluster, task, family, revision, service, deployment */
+
+/* Annotations of pods, each followed by the container's name in the pod. kubelet/pod/ecs.h and kubelet/oci have the
+ * other side; elsewhere a user by name does not start (runAsNonRoot), ulimits stay the runtime's, each container gets
+ * the grace of the longest stopTimeout, and an init container that fails ends the task. */
+#define POD_USER "user.ecs.coracle.dev/"                 /* name of the image's /etc/passwd */
+#define POD_ULIMITS "ulimits.ecs.coracle.dev/"           /* nofile=1024:2048,core=0:unlimited */
+#define POD_STOP_TIMEOUT "stop-timeout.ecs.coracle.dev/" /* seconds */
+#define POD_MAY_FAIL "may-fail.ecs.coracle.dev/"         /* true: an init container whose failure is none */
 
 /* One port of a container. host_port 0: the caller has still to choose one (bridge mode, hostPort 0 or absent). */
 struct pod_port {

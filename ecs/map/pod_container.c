@@ -147,6 +147,19 @@ static void share(struct pod_work *w, const struct doc *spec, const char *what, 
     }
 }
 
+/* One container's limit is the pod's: all that its containers and volumes write counts. Nothing is reserved. */
+static void set_storage(struct pod_work *w, const struct doc *pod_spec)
+{
+    int64_t gib = doc_int_or(doc_path(w->taskdef, "ephemeralStorage.sizeInGiB"), 0);
+    int64_t asked = doc_int_or(doc_path(w->task->overrides, "ephemeralStorage.sizeInGiB"), gib);
+    struct doc *res = doc_get(doc_at(doc_get(pod_spec, "containers"), 0), "resources");
+
+    if (asked <= 0 || !res)
+        return;
+    set_number(w, res, "limits", "ephemeral-storage", asked, "Gi");
+    set_number(w, res, "requests", "ephemeral-storage", 0, "");
+}
+
 void pod_share_size(struct pod_work *w, const struct doc *pod_spec)
 {
     struct ecs_size size = {0};
@@ -156,6 +169,7 @@ void pod_share_size(struct pod_work *w, const struct doc *pod_spec)
         share(w, pod_spec, "cpu", "m", (size.cpu * 1000 + 1023) / 1024);
     if (taskdef_parse_memory(doc_text(memory ? memory : doc_get(w->taskdef, "memory")), &size.memory))
         share(w, pod_spec, "memory", "Mi", size.memory);
+    set_storage(w, pod_spec);
 }
 
 /* --- ports, mounts, probes --- */
@@ -191,15 +205,33 @@ static void add_mount(struct arena *a, struct doc *mounts, struct str volume, st
         doc_set(m, "readOnly", doc_bool(a, true));
 }
 
-static void add_points(struct pod_work *w, struct doc *mounts, const struct doc *from, bool read_only)
+static bool is_mounted(const struct doc *mounts, struct str path)
 {
-    doc_foreach (doc_get(from, "mountPoints"), m)
-        add_mount(w->a, mounts, pod_name(w->a, doc_str(doc_get(m, "sourceVolume"))),
-                  doc_str(doc_get(m, "containerPath")), read_only || doc_true(doc_get(m, "readOnly")));
+    doc_foreach (mounts, m) {
+        if (str_eq(doc_str(doc_get(m, "mountPath")), path))
+            return true;
+    }
+    return false;
+}
+
+/* The container's own mount points, then those of the containers from which it has volumes: what it mounts itself comes
+ * first. The ring that would not end is refused at the registration; depth bounds what another gateway let pass. */
+static void add_points(struct pod_work *w, struct doc *mounts, const struct doc *from, bool read_only, size_t depth)
+{
+    doc_foreach (doc_get(from, "mountPoints"), m) {
+        struct str path = doc_str(doc_get(m, "containerPath"));
+
+        if (!is_mounted(mounts, path))
+            add_mount(w->a, mounts, pod_name(w->a, doc_str(doc_get(m, "sourceVolume"))), path,
+                      read_only || doc_true(doc_get(m, "readOnly")));
+    }
+    doc_foreach (depth > 0 ? doc_get(from, "volumesFrom") : NULL, f)
+        add_points(w, mounts, taskdef_container(w->taskdef, doc_str(doc_get(f, "sourceContainer"))),
+                   read_only || doc_true(doc_get(f, "readOnly")), depth - 1);
 }
 
 /* A volume of memory that belongs to this container alone. */
-static void add_memory(struct pod_work *w, struct doc *mounts, struct str path, int64_t mib)
+static void add_memory(struct pod_work *w, struct doc *mounts, struct str path, int64_t mib, bool read_only)
 {
     struct str name = str_of(arena_printf(w->a, "ecs-memory-%u", (unsigned)doc_count(w->volumes)));
     struct doc *v = doc_append(w->volumes, doc_object(w->a)), *e = doc_object(w->a);
@@ -209,7 +241,16 @@ static void add_memory(struct pod_work *w, struct doc *mounts, struct str path, 
     doc_set(e, "medium", doc_string(w->a, STR("Memory")));
     if (mib > 0)
         doc_set(e, "sizeLimit", doc_printf(w->a, "%lldMi", (long long)mib));
-    add_mount(w->a, mounts, name, path, false);
+    add_mount(w->a, mounts, name, path, read_only);
+}
+
+static bool has_option(const struct doc *options, const char *option)
+{
+    doc_foreach (options, o) {
+        if (str_is(doc_str(o), option))
+            return true;
+    }
+    return false;
 }
 
 static void set_mounts(struct pod_work *w, struct doc *k, const struct doc *c)
@@ -217,43 +258,61 @@ static void set_mounts(struct pod_work *w, struct doc *k, const struct doc *c)
     struct doc *mounts = doc_array(w->a);
     int64_t shared = doc_int_or(doc_path(c, "linuxParameters.sharedMemorySize"), 0);
 
-    add_points(w, mounts, c, false);
-    doc_foreach (doc_get(c, "volumesFrom"), f)
-        add_points(w, mounts, taskdef_container(w->taskdef, doc_str(doc_get(f, "sourceContainer"))),
-                   doc_true(doc_get(f, "readOnly")));
     doc_foreach (doc_path(c, "linuxParameters.tmpfs"), t)
-        add_memory(w, mounts, doc_str(doc_get(t, "containerPath")), doc_int_or(doc_get(t, "size"), 0));
+        add_memory(w, mounts, doc_str(doc_get(t, "containerPath")), doc_int_or(doc_get(t, "size"), 0),
+                   has_option(doc_get(t, "mountOptions"), "ro"));
     if (shared > 0)
-        add_memory(w, mounts, STR("/dev/shm"), shared);
+        add_memory(w, mounts, STR("/dev/shm"), shared, false);
+    add_points(w, mounts, c, false, doc_count(doc_get(w->taskdef, "containerDefinitions")));
     if (mounts->n > 0)
         doc_set(k, "volumeMounts", mounts);
 }
 
-static struct doc *probe(struct arena *a, const struct doc *health, int64_t delay, int64_t failures)
+/* The words behind CMD-SHELL are one line for the shell. */
+static struct doc *shell_line(struct arena *a, const struct doc *given)
 {
-    struct doc *p = doc_object(a), *command = doc_array(a), *exec = doc_object(a);
-    const struct doc *given = doc_get(health, "command");
-    bool shell = str_is(doc_str(doc_at(given, 0)), "CMD-SHELL");
+    _cleanup_(buf_releasep) struct buf line = BUF_INIT(64 * 1024);
     size_t i = 0;
 
-    if (shell) {
+    doc_foreach (given, it) {
+        if (i++ > 0)
+            buf_printf(&line, "%s" STR_FMT, i > 2 ? " " : "", STR_ARG(doc_str(it)));
+    }
+    return doc_string_copy(a, buf_str(&line));
+}
+
+static struct doc *probe_command(struct arena *a, const struct doc *given)
+{
+    struct doc *command = doc_array(a);
+    size_t i = 0;
+
+    if (str_is(doc_str(doc_at(given, 0)), "CMD-SHELL")) {
         doc_append(command, doc_string(a, STR("/bin/sh")));
         doc_append(command, doc_string(a, STR("-c")));
+        doc_append(command, shell_line(a, given));
+        return command;
     }
     doc_foreach (given, it) {
         if (i++ > 0) /* probes expand nothing */
             doc_append(command, doc_string(a, doc_str(it)));
     }
-    doc_set(exec, "command", command);
+    return command;
+}
+
+static struct doc *probe(struct arena *a, const struct doc *health, int64_t failures)
+{
+    struct doc *p = doc_object(a), *exec = doc_object(a);
+
+    doc_set(exec, "command", probe_command(a, doc_get(health, "command")));
     doc_set(p, "exec", exec);
-    if (delay > 0)
-        doc_set(p, "initialDelaySeconds", doc_int(a, delay));
     doc_set(p, "periodSeconds", doc_int(a, doc_int_or(doc_get(health, "interval"), 30)));
     doc_set(p, "timeoutSeconds", doc_int(a, doc_int_or(doc_get(health, "timeout"), 5)));
     doc_set(p, "failureThreshold", doc_int(a, failures));
     return p;
 }
 
+/* A check that passes counts during the startPeriod too, so nothing waits for its end: what fails in it is status.h's.
+ */
 static void set_probes(struct pod_work *w, struct doc *k, const struct doc *c, enum pod_place place)
 {
     const struct doc *h = doc_get(c, "healthCheck");
@@ -262,22 +321,49 @@ static void set_probes(struct pod_work *w, struct doc *k, const struct doc *c, e
 
     if (!h || place == PLACE_INIT)
         return;
-    doc_set(k, "readinessProbe", probe(w->a, h, grace, retries));
+    doc_set(k, "readinessProbe", probe(w->a, h, retries));
     if (place == PLACE_SIDECAR)
-        doc_set(k, "startupProbe", probe(w->a, h, 0, retries + grace / interval));
+        doc_set(k, "startupProbe", probe(w->a, h, retries + (grace + interval - 1) / interval));
 }
 
 /* --- security --- */
 
+/* Kubernetes knows users by number only. A name goes to the kubelet in an annotation (pod_annotate_containers);
+ * one that does not know it must not take the image's root instead. */
 static void set_user(struct arena *a, struct doc *sc, struct str user)
 {
-    static const char *const keys[] = {"runAsUser", "runAsGroup"};
-    struct str rest = user, part;
-    int64_t id;
+    struct taskdef_user u;
 
-    for (size_t i = 0; user.n > 0 && i < ARRAY_LEN(keys) && str_split(&rest, ':', &part); i++) {
-        if (parse_range(part, 0, UINT32_MAX, &id) || str_is(part, "root"))
-            doc_set(sc, keys[i], doc_int(a, str_is(part, "root") ? 0 : id));
+    if (user.n == 0 || !taskdef_parse_user(user, &u))
+        return;
+    if (u.uid >= 0)
+        doc_set(sc, "runAsUser", doc_int(a, u.uid));
+    else
+        doc_set(sc, "runAsNonRoot", doc_bool(a, true));
+    if (u.gid >= 0)
+        doc_set(sc, "runAsGroup", doc_int(a, u.gid));
+}
+
+static void set_security_options(struct arena *a, struct doc *sc, const struct doc *options)
+{
+    doc_foreach (options, o) {
+        struct doc *armor = doc_object(a);
+        struct str profile;
+
+        if (!taskdef_security_option(doc_str(o), &profile))
+            continue;
+        if (profile.n == 0) {
+            doc_set(sc, "allowPrivilegeEscalation", doc_bool(a, false));
+            continue;
+        }
+        bool free = str_is(profile, "unconfined"), usual = str_is(profile, "docker-default");
+        doc_set(armor, "type",
+                doc_string(a, free    ? STR("Unconfined")
+                              : usual ? STR("RuntimeDefault")
+                                      : STR("Localhost")));
+        if (!free && !usual)
+            doc_set(armor, "localhostProfile", doc_string(a, profile));
+        doc_set(sc, "appArmorProfile", armor);
     }
 }
 
@@ -291,6 +377,7 @@ static void set_security(struct pod_work *w, struct doc *k, const struct doc *c)
     if (doc_true(doc_get(c, "readonlyRootFilesystem")))
         doc_set(sc, "readOnlyRootFilesystem", doc_bool(w->a, true));
     set_user(w->a, sc, doc_str(doc_get(c, "user")));
+    set_security_options(w->a, sc, doc_get(c, "dockerSecurityOptions"));
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         const struct doc *list = doc_get(doc_path(c, "linuxParameters.capabilities"), lists[i]);
 

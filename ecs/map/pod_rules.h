@@ -18,6 +18,9 @@ struct doc *pod_container(struct pod_work *w, const struct doc *c, enum pod_plac
 /* Requests and limits of the whole task over its containers, in the order of mains and sidecars. */
 void pod_share_size(struct pod_work *w, const struct doc *pod_spec);
 void pod_volumes(struct pod_work *w);
+/* What Kubernetes has no member for: users by name, ulimits, a stopTimeout shorter than the pod's grace, the init
+ * containers that may fail. */
+void pod_annotate_containers(struct arena *a, const struct doc *taskdef, int64_t grace_s, struct doc *annotations);
 const struct doc *pod_override(const struct pod_task *task, struct str container); /* its ContainerOverride, or NULL */
 
 #endif

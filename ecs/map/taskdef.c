@@ -1,9 +1,15 @@
 #include "ecs/map/taskdef.h"
 #include "base/parse.h"
-#include "ecs/map/fault.h"
+#include "ecs/map/query.h"
 #include "ecs/map/taskdef_rules.h"
 
 #define CONTAINERS_MAX 10
+#define CONSTRAINTS_MAX 10
+#define CPU_MIN 128
+#define CPU_MAX 196608
+#define BAD_SIZE                                                                                                       \
+    "Invalid '%s' setting for task. For more information, see the Troubleshooting section of the Amazon ECS "          \
+    "Developer Guide."
 
 enum task_network taskdef_network(const struct doc *taskdef)
 {
@@ -80,9 +86,9 @@ static int task_size(const struct doc *from, struct ecs_size *size, struct err *
     const struct doc *cpu = doc_get(from, "cpu"), *memory = doc_get(from, "memory");
 
     if (cpu && !taskdef_parse_cpu(doc_text(cpu), &size->cpu))
-        return ecs_fault(err, ECS_CLIENT, "Invalid 'cpu' setting for task: " STR_FMT, STR_ARG(doc_text(cpu)));
+        return ecs_fault(err, ECS_CLIENT, BAD_SIZE, "cpu");
     if (memory && !taskdef_parse_memory(doc_text(memory), &size->memory))
-        return ecs_fault(err, ECS_CLIENT, "Invalid 'memory' setting for task: " STR_FMT, STR_ARG(doc_text(memory)));
+        return ecs_fault(err, ECS_CLIENT, BAD_SIZE, "memory");
     return 0;
 }
 
@@ -114,20 +120,6 @@ int taskdef_size(const struct doc *taskdef, const struct doc *overrides, struct 
 
 /* --- checks of the task --- */
 
-static const struct {
-    const char *field;
-    const char *only; /* refused only with this value; NULL: always */
-} task_refused[] = {
-    {"networkMode", "none"},
-    {"ipcMode", "none"},
-};
-
-static const char *const volume_refused[] = {
-    "efsVolumeConfiguration",
-    "fsxWindowsFileServerVolumeConfiguration",
-    "s3filesVolumeConfiguration",
-};
-
 static bool family_ok(struct str family)
 {
     for (size_t i = 0; i < family.n; i++) {
@@ -139,37 +131,59 @@ static bool family_ok(struct str family)
     return family.n > 0 && family.n <= 255;
 }
 
-static int check_volumes(const struct doc *taskdef, struct err *err)
+static const char *const volume_refused[] = {"efsVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration",
+                                             "s3filesVolumeConfiguration", "configuredAtLaunch"};
+
+static int check_docker_volume(struct str name, const struct doc *docker, struct err *err)
 {
-    const struct doc *volumes = doc_get(taskdef, "volumes");
-    bool fargate = taskdef_requires(taskdef, "FARGATE");
+    struct str driver = doc_str(doc_get(docker, "driver"));
 
-    doc_foreach (volumes, v) {
-        const struct doc *docker = doc_get(v, "dockerVolumeConfiguration");
-        struct str name = doc_str(doc_get(v, "name")), driver = doc_str(doc_get(docker, "driver"));
+    if (driver.n > 0 && !str_is(driver, "local"))
+        return ecs_fault(err, ECS_CLIENT, "Volume '" STR_FMT "': the driver '" STR_FMT "' is not supported.",
+                         STR_ARG(name), STR_ARG(driver));
+    if (doc_count(doc_get(docker, "driverOpts")) > 0)
+        return ecs_fault(err, ECS_CLIENT, "Volume '" STR_FMT "': 'driverOpts' is not supported.", STR_ARG(name));
+    return 0;
+}
 
-        if (name.n == 0)
-            return ecs_fault(err, ECS_CLIENT, "Volume name should not be null or empty.");
-        doc_foreach (volumes, other) {
-            if (other == v)
-                break;
-            if (str_eq(doc_str(doc_get(other, "name")), name))
-                return ecs_fault(err, ECS_CLIENT, "Duplicate volume name '" STR_FMT "'.", STR_ARG(name));
-        }
-        for (size_t i = 0; i < ARRAY_LEN(volume_refused); i++) {
-            if (doc_get(v, volume_refused[i]))
-                return ecs_fault(err, ECS_CLIENT, "Volume '" STR_FMT "': '%s' is not supported.", STR_ARG(name),
-                                 volume_refused[i]);
-        }
-        if (doc_true(doc_get(v, "configuredAtLaunch")))
-            return ecs_fault(err, ECS_CLIENT, "Volume '" STR_FMT "': 'configuredAtLaunch' is not supported.",
-                             STR_ARG(name));
-        if (driver.n > 0 && !str_is(driver, "local"))
-            return ecs_fault(err, ECS_CLIENT, "Volume '" STR_FMT "': the driver '" STR_FMT "' is not supported.",
-                             STR_ARG(name), STR_ARG(driver));
-        if (fargate && (docker || doc_str(doc_path(v, "host.sourcePath")).n > 0))
-            return ecs_fault(err, ECS_CLIENT, "Fargate compatible task definitions do not support %s",
-                             docker ? "dockerVolumeConfiguration" : "sourcePath");
+static int check_volume(const struct doc *taskdef, const struct doc *v, struct err *err)
+{
+    const struct doc *docker = doc_get(v, "dockerVolumeConfiguration");
+    struct str name = doc_str(doc_get(v, "name")), source = doc_str(doc_path(v, "host.sourcePath"));
+
+    if (name.n == 0)
+        return ecs_fault(err, ECS_CLIENT, "Volume name should not be null or empty.");
+    doc_foreach (doc_get(taskdef, "volumes"), other) {
+        if (other == v)
+            break;
+        if (str_eq(doc_str(doc_get(other, "name")), name))
+            return ecs_fault(err, ECS_CLIENT, "Duplicate volume name '" STR_FMT "'.", STR_ARG(name));
+    }
+    if (taskdef_requires(taskdef, "FARGATE") && (docker || source.n > 0))
+        return ecs_fault(err, ECS_CLIENT, "Fargate compatible task definitions do not support %s",
+                         docker ? "dockerVolumeConfiguration" : "sourcePath");
+    for (size_t i = 0; i < ARRAY_LEN(volume_refused); i++) {
+        if (taskdef_says_something(doc_get(v, volume_refused[i])))
+            return ecs_fault(err, ECS_CLIENT, "Volume '" STR_FMT "': '%s' is not supported.", STR_ARG(name),
+                             volume_refused[i]);
+    }
+    if (source.n > 0 && source.p[0] != '/')
+        return ecs_fault(err, ECS_CLIENT, "Volume '" STR_FMT "': 'sourcePath' must be absolute.", STR_ARG(name));
+    return check_docker_volume(name, docker, err);
+}
+
+static int check_constraints(struct arena *a, const struct doc *taskdef, struct err *err)
+{
+    const struct doc *list = doc_get(taskdef, "placementConstraints");
+
+    if (doc_count(list) > CONSTRAINTS_MAX)
+        return ecs_fault(err, ECS_CLIENT, "Too many placement constraints: a task definition has %d at most.",
+                         CONSTRAINTS_MAX);
+    doc_foreach (list, p) {
+        const struct query *q;
+
+        if (query_parse(a, doc_str(doc_get(p, "expression")), &q, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -192,14 +206,15 @@ static int check_fargate(const struct doc *taskdef, struct err *err)
     if (disk < 21 || disk > 200)
         return ecs_fault(err, ECS_CLIENT, "Ephemeral storage must be between 21 and 200 GiB.");
     if (doc_count(doc_get(taskdef, "placementConstraints")) > 0)
-        return ecs_fault(err, ECS_CLIENT, "Fargate compatible task definitions do not support placementConstraints");
-    if (doc_str(doc_get(taskdef, "ipcMode")).n > 0 || str_is(doc_str(doc_get(taskdef, "pidMode")), "host"))
-        return ecs_fault(err, ECS_CLIENT, "Fargate compatible task definitions do not support %s",
-                         doc_get(taskdef, "ipcMode") ? "ipcMode" : "pidMode 'host'");
+        return ecs_fault(err, ECS_CLIENT, "Fargate compatible task definitions do not support constraints");
+    if (doc_str(doc_get(taskdef, "ipcMode")).n > 0)
+        return ecs_fault(err, ECS_CLIENT, "Tasks using the Fargate launch type do not support ipcMode.");
+    if (str_is(doc_str(doc_get(taskdef, "pidMode")), "host"))
+        return ecs_fault(err, ECS_CLIENT, "Fargate compatible task definitions do not support pidMode 'host'");
     return 0;
 }
 
-static int check_task(const struct doc *taskdef, struct err *err)
+static int check_task(struct arena *a, const struct doc *taskdef, struct err *err)
 {
     const struct doc *containers = doc_get(taskdef, "containerDefinitions");
     struct str os = doc_str(doc_path(taskdef, "runtimePlatform.operatingSystemFamily"));
@@ -211,16 +226,23 @@ static int check_task(const struct doc *taskdef, struct err *err)
         return ecs_fault(err, ECS_CLIENT, "Container list cannot be empty.");
     if (doc_count(containers) > CONTAINERS_MAX)
         return ecs_fault(err, ECS_CLIENT, "Too many containers: a task definition has %d at most.", CONTAINERS_MAX);
-    for (size_t i = 0; i < ARRAY_LEN(task_refused); i++) {
-        if (str_is(doc_str(doc_get(taskdef, task_refused[i].field)), task_refused[i].only))
-            return ecs_fault(err, ECS_CLIENT, "'%s' '%s' is not supported.", task_refused[i].field,
-                             task_refused[i].only);
-    }
+    if (str_is(doc_str(doc_get(taskdef, "networkMode")), "none"))
+        return ecs_fault(err, ECS_CLIENT, "'networkMode' 'none' is not supported: a pod always has a network.");
+    if (doc_count(doc_get(taskdef, "inferenceAccelerators")) > 0)
+        return ecs_fault(err, ECS_CLIENT, "Unsupported field 'inferenceAccelerators'");
     if (os.n > 0 && !str_is(os, "LINUX"))
         return ecs_fault(err, ECS_CLIENT, "'operatingSystemFamily' '" STR_FMT "' is not supported.", STR_ARG(os));
-    if (task_size(taskdef, &size, err) < 0 || check_volumes(taskdef, err) < 0)
+    if (task_size(taskdef, &size, err) < 0)
         return -1;
-    return taskdef_requires(taskdef, "FARGATE") ? check_fargate(taskdef, err) : 0;
+    doc_foreach (doc_get(taskdef, "volumes"), v) {
+        if (check_volume(taskdef, v, err) < 0)
+            return -1;
+    }
+    if (taskdef_requires(taskdef, "FARGATE") ? check_fargate(taskdef, err) < 0 : check_constraints(a, taskdef, err) < 0)
+        return -1;
+    if (size.cpu != 0 && (size.cpu < CPU_MIN || size.cpu > CPU_MAX))
+        return ecs_fault(err, ECS_CLIENT, BAD_SIZE, "cpu");
+    return 0;
 }
 
 /* "1 vCPU" and "2GB" come back as "1024" and "2048". */
@@ -241,7 +263,7 @@ int taskdef_normalise(struct arena *a, const struct doc *input, struct doc **ret
     if (!td)
         return err_set(err, ERR_TOO_LARGE, "the task definition is too large");
     doc_remove(td, "tags");
-    if (check_task(td, err) < 0 || taskdef_containers(a, td, err) < 0)
+    if (check_task(a, td, err) < 0 || taskdef_containers(a, td, err) < 0)
         return -1;
     plain_sizes(a, td);
     (void)doc_need_array(a, td, "volumes");

@@ -1,6 +1,6 @@
 /*
- * coracle-oci - the OCI runtime that `coracle up` names in containerd's configuration: runc (or crun), for which it first
- * completes the bundle of a container that is created (rlimits.h). Anything else goes to the runtime at once.
+ * coracle-oci - the OCI runtime that `coracle up` names in containerd's configuration: runc (or crun), for which it
+ * first completes the bundle of a container that is created (rlimits.h). Anything else goes to the runtime at once.
  *
  * It becomes the runtime by exec, so the process that containerd's shim has started is the runtime itself.
  */

@@ -9,8 +9,8 @@
 #define ECS_NAMESPACE "ecs-"
 #define NAME_MAX_LEN 16
 
-static const char *const names[] = {"core",     "cpu",    "data",  "fsize",  "locks",  "memlock",    "msgqueue", "nice",
-                                    "nofile",   "nproc",  "rss",   "rtprio", "rttime", "sigpending", "stack"};
+static const char *const names[] = {"core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue", "nice",
+                                    "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
 
 static bool is_known(struct str name)
 {

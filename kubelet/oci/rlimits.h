@@ -6,8 +6,8 @@
  *
  *     ulimits.ecs.coracle.dev/CONTAINER: nofile=1024:2048,core=0:unlimited
  *
- * It counts only in the namespaces of ECS clusters (ecs-...): whoever may make pods elsewhere gets no more than Kubernetes
- * lets them have.
+ * It counts only in the namespaces of ECS clusters (ecs-...): whoever may make pods elsewhere gets no more than
+ * Kubernetes lets them have.
  */
 #ifndef KUBELET_OCI_RLIMITS_H
 #define KUBELET_OCI_RLIMITS_H

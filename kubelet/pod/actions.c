@@ -1,5 +1,7 @@
 #include "kubelet/pod/actions.h"
 
+#include "kubelet/pod/ecs.h"
+
 struct compute {
     struct arena *a;
     const Corev1__Pod *pod;
@@ -151,7 +153,7 @@ static bool advance_init(struct compute *c, size_t index, const struct runtime_c
                  "Init container is in Unknown state, try killing it before restart");
         break;
     case CONTAINER_EXITED:
-        if (r->exit_code == 0)
+        if (r->exit_code == 0 || ecs_may_fail(c->pod, r->name))
             return true;
         break;
     }

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "kubelet/pod/build.h"
+#include "kubelet/pod/ecs.h"
 
 #define MESSAGE_TOTAL 12288 /* all termination messages of a pod */
 
@@ -175,7 +176,8 @@ static void mark_ready(const struct status_input *in, const Corev1__Container *k
     bool sidecar = init && container_is_sidecar(k);
     out->has_ready = out->has_started = true;
     if (init && !sidecar) {
-        out->ready = out->state->terminated && out->state->terminated->exitcode == 0;
+        out->ready =
+            out->state->terminated && (out->state->terminated->exitcode == 0 || ecs_may_fail(in->pod, k->name));
         out->started = running;
         return;
     }
@@ -247,6 +249,8 @@ static const char *init_phase(const Corev1__Pod *pod, const Corev1__PodStatus *s
                                                                            : NULL;
         if (s->state->running || !end)
             pending |= !initialized;
+        else if (end->exitcode != 0 && ecs_may_fail(pod, k->name))
+            continue;
         else if (end->exitcode != 0 && pod_restarts_never(pod))
             failed = true;
         else if (end->exitcode != 0)

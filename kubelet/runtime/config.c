@@ -230,9 +230,11 @@ static Cri__Capability *capabilities(struct arena *a, const Corev1__Capabilities
 }
 
 static void set_users(struct arena *a, Cri__LinuxContainerSecurityContext *s, const Corev1__PodSecurityContext *pod,
-                      const Corev1__SecurityContext *c)
+                      const Corev1__SecurityContext *c, const char *user_name)
 {
-    if (c && c->has_runasuser)
+    if (user_name)
+        s->run_as_username = copy(a, user_name);
+    else if (c && c->has_runasuser)
         s->run_as_user = int64_value(a, c->runasuser);
     else if (pod && pod->has_runasuser)
         s->run_as_user = int64_value(a, pod->runasuser);
@@ -240,7 +242,7 @@ static void set_users(struct arena *a, Cri__LinuxContainerSecurityContext *s, co
         s->run_as_group = int64_value(a, c->runasgroup);
     else if (pod && pod->has_runasgroup)
         s->run_as_group = int64_value(a, pod->runasgroup);
-    if (s->run_as_group && !s->run_as_user)
+    if (s->run_as_group && !s->run_as_user && !user_name)
         s->run_as_user = int64_value(a, 0); /* CRI refuses a group without a user */
 }
 
@@ -257,7 +259,7 @@ static Cri__LinuxContainerSecurityContext *container_security(struct arena *a, c
     s->no_new_privs = sc && sc->has_allowprivilegeescalation && !sc->allowprivilegeescalation;
     if (sc && sc->capabilities)
         s->capabilities = capabilities(a, sc->capabilities);
-    set_users(a, s, pod, sc);
+    set_users(a, s, pod, sc, c->user_name);
     s->supplemental_groups = (int64_t *)c->supplemental_groups;
     s->n_supplemental_groups = c->n_supplemental_groups;
     if (pod && is(pod->supplementalgroupspolicy, "Strict"))

@@ -148,6 +148,7 @@ struct runtime_container_spec {
     struct runtime_resources resources;
     const char *message_file; /* host side of the termination message, or NULL */
     const char *working_dir;
+    const char *user_name;              /* of the image's /etc/passwd, before any number; or NULL */
     const int64_t *supplemental_groups; /* in all: the pod's and those that volumes bring */
     size_t n_supplemental_groups;
 };

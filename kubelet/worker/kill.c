@@ -5,6 +5,7 @@
 #include "kubelet/worker/internal.h"
 
 #include "base/log.h"
+#include "kubelet/pod/ecs.h"
 
 #include <time.h>
 
@@ -141,7 +142,7 @@ static struct kill_job job_of(struct pod_worker *w, const Corev1__Pod *pod, cons
     struct downward_facts f = worker_facts(w);
     struct kill_job j = {.w = w, .pod = pod, .r = r, .pod_ip = f.n_pod_ips ? f.pod_ips[0] : ""};
     j.c = pod ? pod_find_container(pod, r->name, &j.init) : NULL;
-    j.grace_s = pod ? pod_grace(pod) : MAX_OF(r->grace_s, 1);
+    j.grace_s = pod ? ecs_stop_grace(pod, r->name, pod_grace(pod)) : MAX_OF(r->grace_s, 1);
     j.message = BUILD_PRINTF(w->round, "Stopping container %s", r->name);
     return j;
 }

@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/random.h"
 #include "kubelet/manager.h"
+#include "kubelet/pod/ecs.h"
 #include "kubelet/pod/env.h"
 #include "kubelet/pod/image_name.h"
 #include "kubelet/worker/pull_auth.h"
@@ -272,7 +273,7 @@ static int check_non_root(const struct start *s, struct err *err)
                        "container's runAsUser breaks non-root policy (pod: \"%s_%s(%s)\", "
                        "container: %s)",
                        s->w->name, s->w->ns, s->w->uid, s->c->name);
-    if (uid > 0 || s->image.uid > 0)
+    if (uid > 0 || s->image.uid > 0 || ecs_user_name(s->pod, s->c->name))
         return 0;
     if (s->image.username[0])
         return err_set(err, ERR_INVALID,
@@ -399,6 +400,7 @@ static int make_spec(const struct start *s, struct runtime_container_spec *spec,
         .n_env = env.n_env,
         .resources = container_cgroup_resources(s->pod, s->c, w->k->capacity.memory),
         .working_dir = text_or(s->c->workingdir, ""),
+        .user_name = ecs_user_name(s->pod, s->c->name),
     };
     set_groups(s, spec);
     return make_mounts(s, &env, spec, err);

@@ -171,7 +171,8 @@ static void instances_can_what_definitions_require(void **state)
         doc_of(a, "{'family':'x','networkMode':'bridge','taskRoleArn':'arn:aws:iam::123456789012:role/r','pidMode':"
                   "'task','executionRoleArn':'arn:aws:iam::123456789012:role/r','containerDefinitions':[{'name':'a',"
                   "'image':'b','memoryReservation':64,'privileged':true,'healthCheck':{'command':['CMD','x']},"
-                  "'linuxParameters':{'initProcessEnabled':true},'logConfiguration':{'logDriver':'awslogs'}},"
+                  "'linuxParameters':{'initProcessEnabled':true},'logConfiguration':{'logDriver':'awslogs','options':{'"
+                  "awslogs-group':'g','awslogs-region':'r'}}},"
                   "{'name':'c','image':'b','memory':64,'dependsOn':[{'containerName':'a','condition':'START'}]}]}");
 
     if (taskdef_normalise(a, in, &td, &err) < 0)

@@ -14,6 +14,7 @@
 #define AWAIT(condition, first)                                                                                        \
     "{'family':'f','memory':'512','containerDefinitions':[{'name':'b','image':'i','dependsOn':[{'containerName':'a',"  \
     "'condition':'" condition "'}]},{'name':'a','image':'i'" first "}]}"
+#define A_B_HASH "7d8f9c51"
 #define HEALTH "'healthCheck':{'command':['CMD-SHELL','true'],'startPeriod':60}"
 
 static struct doc *build(struct arena *a, const char *input, const char *overrides)
@@ -85,10 +86,47 @@ static const struct {
     {ONE(",'stopTimeout':7"), "{}", "spec/terminationGracePeriodSeconds", "7"},
     {ONE(",'linuxParameters':{'sharedMemorySize':64}"), "{}", "spec/volumes",
      "[{'name':'ecs-memory-0','emptyDir':{'medium':'Memory','sizeLimit':'64Mi'}}]"},
-    {ONE(",'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':8}]}"), "{}", "spec/containers/0/volumeMounts",
-     "[{'name':'ecs-memory-0','mountPath':'/t'}]"},
-    {ONE(",'extraHosts':[{'hostname':'h','ipAddress':'1.2.3.4'}],'links':['db:database']"), "{}", "spec/hostAliases",
-     "[{'ip':'1.2.3.4','hostnames':['h']},{'ip':'127.0.0.1','hostnames':['database']}]"},
+    {ONE(",'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':8,'mountOptions':['ro']}]}"), "{}",
+     "spec/containers/0/volumeMounts", "[{'name':'ecs-memory-0','mountPath':'/t','readOnly':true}]"},
+    {"{'family':'f','memory':'99','containerDefinitions':[{'name':'a','image':'i'},{'name':'b','image':'i','links':["
+     "'a:db'],'extraHosts':[{'hostname':'h','ipAddress':'1.2.3.4'},{'hostname':'g','ipAddress':'1.2.3.4'}]}]}",
+     "{}", "spec/hostAliases", "[{'ip':'1.2.3.4','hostnames':['h','g']},{'ip':'127.0.0.1','hostnames':['db']}]"},
+    {ONE(",'hostname':'web'"), "{}", "spec/hostname", "'web'"},
+    {ONE(",'hostname':'web.example.com'"), "{}", "spec/hostnameOverride", "'web.example.com'"},
+    {ONE(",'user':'nobody:5'"), "{}", "spec/containers/0/securityContext", "{'runAsNonRoot':true,'runAsGroup':5}"},
+    {ONE(",'user':'nobody:5'"), "{}", "metadata/annotations",
+     "{'ecs.coracle.dev/task-arn':'arn:task','user.ecs.coracle.dev/web':'nobody'}"},
+    {ONE(",'ulimits':[{'name':'nofile','softLimit':10,'hardLimit':20},{'name':'core','softLimit':0,'hardLimit':-1}]"),
+     "{}", "metadata/annotations",
+     "{'ecs.coracle.dev/task-arn':'arn:task','ulimits.ecs.coracle.dev/web':'nofile=10:20,core=0:unlimited'}"},
+    {"{'family':'f','memory':'99','containerDefinitions':[{'name':'A_b','image':'i','stopTimeout':5},{'name':'b',"
+     "'image':'i','stopTimeout':6}]}",
+     "{}", "metadata/annotations",
+     "{'ecs.coracle.dev/task-arn':'arn:task','stop-timeout.ecs.coracle.dev/a-b-" A_B_HASH "':'5'}"},
+    {ONE(",'dockerSecurityOptions':['no-new-privileges','apparmor:mine']"), "{}", "spec/containers/0/securityContext",
+     "{'allowPrivilegeEscalation':false,'appArmorProfile':{'type':'Localhost','localhostProfile':'mine'}}"},
+    {"{'family':'f','memory':'99','ephemeralStorage':{'sizeInGiB':30},'containerDefinitions':[{'name':'a','image':'i'}]"
+     "}",
+     "{}", "spec/containers/0/resources",
+     "{'limits':{'memory':'99Mi','ephemeral-storage':'30Gi'},'requests':{'memory':'99Mi','ephemeral-storage':'0'}}"},
+    {ONE(",'portMappings':[{'containerPort':80,'hostPort':8080},{'containerPort':80}]"), "{}",
+     "spec/containers/0/ports",
+     "[{'containerPort':80,'hostPort':8080,'protocol':'TCP'},{'containerPort':80,'hostPort':40001,'protocol':'TCP'}]"},
+    {"{'family':'f','networkMode':'awsvpc','containerDefinitions':[{'name':'a','image':'i','memory':9,"
+     "'portMappings':[{'containerPortRange':'80-90'},{'containerPort':70}]}]}",
+     "{}", "spec/containers/0/ports", "[{'containerPort':70,'protocol':'TCP'}]"},
+    {"{'family':'f','memory':'99','volumes':[{'name':'v'},{'name':'w'}],'containerDefinitions':[{'name':'a','image':'i'"
+     ","
+     "'mountPoints':[{'sourceVolume':'v','containerPath':'/v'}]},{'name':'b','image':'i','volumesFrom':[{"
+     "'sourceContainer':'a'}]},{'name':'c','image':'i','mountPoints':[{'sourceVolume':'w','containerPath':'/w'}],"
+     "'volumesFrom':[{'sourceContainer':'b','readOnly':true}]}]}",
+     "{}", "spec/containers/2/volumeMounts",
+     "[{'name':'w','mountPath':'/w'},{'name':'v','mountPath':'/v','readOnly':true}]"},
+    {TASK(",'volumes':[{'name':'v','dockerVolumeConfiguration':{'scope':'shared','autoprovision':true}},{'name':'t',"
+          "'dockerVolumeConfiguration':{'scope':'task'}}]"),
+     "{}", "spec/volumes",
+     "[{'name':'v','hostPath':{'path':'/var/lib/coracle/ecs-volumes/v','type':'DirectoryOrCreate'}},{'name':'t',"
+     "'emptyDir':{}}]"},
     {ONE(",'dnsServers':['1.1.1.1'],'dnsSearchDomains':['x']"), "{}", "spec/dnsConfig",
      "{'nameservers':['1.1.1.1'],'searches':['x']}"},
     {ONE(",'systemControls':[{'namespace':'net.core.somaxconn','value':'9'}]"), "{}", "spec/securityContext",
@@ -102,7 +140,7 @@ static const struct {
     {TASK(",'volumes':[{'name':'v'},{'name':'h','host':{'sourcePath':'/srv'}}]"), "{}", "spec/volumes",
      "[{'name':'v','emptyDir':{}},{'name':'h','hostPath':{'path':'/srv'}}]"},
     {ONE("," HEALTH), "{}", "spec/containers/0/readinessProbe",
-     "{'exec':{'command':['/bin/sh','-c','true']},'initialDelaySeconds':60,'periodSeconds':30,'timeoutSeconds':5,"
+     "{'exec':{'command':['/bin/sh','-c','true']},'periodSeconds':30,'timeoutSeconds':5,"
      "'failureThreshold':3}"},
     {AWAIT("START", ""), "{}", "spec/containers/0/name", "'a'"},
     {AWAIT("START", ""), "{}", "spec/initContainers", NULL},
@@ -137,6 +175,24 @@ static void annotations_tell_what_a_pod_has_no_place_for(void **state)
     assert_true(str_is(doc_str(doc_get(notes, "ecs.coracle.dev/docker-labels")), "{\"a\":{\"x\":\"y\"}}"));
 }
 
+static bool may_fail(const char *condition_input)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+    const struct doc *notes = doc_path(build(a, condition_input, "{}"), "metadata.annotations");
+
+    return str_is(doc_str(doc_get(notes, "may-fail.ecs.coracle.dev/a")), "true");
+}
+
+static void only_what_is_awaited_with_complete_alone_may_fail(void **state)
+{
+    assert_true(may_fail(AWAIT("COMPLETE", ",'essential':false")));
+    assert_false(may_fail(AWAIT("SUCCESS", ",'essential':false")));
+    assert_false(
+        may_fail("{'family':'f','memory':'99','containerDefinitions':[{'name':'a','image':'i','essential':false},"
+                 "{'name':'b','image':'i','dependsOn':[{'containerName':'a','condition':'COMPLETE'}]},"
+                 "{'name':'c','image':'i','dependsOn':[{'containerName':'a','condition':'SUCCESS'}]}]}"));
+}
+
 static void names_fit_kubernetes(void **state)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
@@ -156,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(task_definitions_become_pods),
         cmocka_unit_test(annotations_tell_what_a_pod_has_no_place_for),
+        cmocka_unit_test(only_what_is_awaited_with_complete_alone_may_fail),
         cmocka_unit_test(names_fit_kubernetes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,19 @@
 #define TWO(first, second)                                                                                             \
     "{'family':'f','memory':'512','containerDefinitions':[{'name':'a','image':'i'" first                               \
     "},{'name':'b','image':'i'" second "}]}"
+#define HOST(more)                                                                                                     \
+    "{'family':'f','networkMode':'host','containerDefinitions':[{'name':'web','image':'i','memory':64" more "}]}"
+#define AWSVPC(more)                                                                                                   \
+    "{'family':'f','networkMode':'awsvpc','containerDefinitions':[{'name':'web','image':'i','memory':64" more "}]}"
+#define VOLUME(volume, points)                                                                                         \
+    "{'family':'f','volumes':[" volume "],'containerDefinitions':[{'name':'web','image':'i','memory':64,"              \
+    "'mountPoints':[" points "]}]}"
+#define FARGATE_WITH(container, task)                                                                                  \
+    "{'family':'f','networkMode':'awsvpc','requiresCompatibilities':['FARGATE'],'cpu':'256','memory':'512',"           \
+    "'containerDefinitions':[{'name':'web','image':'i'" container "}]" task "}"
+#define BAD_SIZE(what)                                                                                                 \
+    "Invalid '" what "' setting for task. For more information, see the Troubleshooting section of the Amazon ECS "    \
+    "Developer Guide."
 #define FARGATE(cpu, memory)                                                                                           \
     TASK(",'networkMode':'awsvpc','requiresCompatibilities':['FARGATE'],'cpu':'" cpu "','memory':'" memory "'")
 
@@ -28,21 +41,165 @@ static const struct {
     {"{'family':'f','containerDefinitions':[{'name':'web','image':'i'}]}",
      "Invalid setting for container 'web'. At least one of 'memory' or 'memoryReservation' must be specified."},
     {"{'family':'f','memory':'512','containerDefinitions':[{'name':'web','image':'i'}]}", NULL},
-    {ONE(",'memoryReservation':65"), "Invalid setting for container 'web'. The value of 'memoryReservation' must not "
-                                     "be greater than that of 'memory'."},
+    {ONE(",'memoryReservation':65"),
+     "Invalid setting for container 'web'. 'memory' must be greater than or equal to 'memoryReservation'."},
+    {ONE(",'cpu':-1"), "Invalid setting for container 'web'. 'cpu' must not be negative."},
+    {TASK(",'memory':'63'"), "The 'memory' setting for container 'web' is greater than for the task."},
+    {TASK(",'memory':'lots'"), BAD_SIZE("memory")},
+    {TASK(",'cpu':'127'"), BAD_SIZE("cpu")},
+    {TASK(",'cpu':'196609'"), BAD_SIZE("cpu")},
+    {TASK(",'cpu':'.125 vCPU'"), NULL},
+    {"{'family':'f','cpu':'256','memory':'512','containerDefinitions':[{'name':'a','image':'i','cpu':200},"
+     "{'name':'b','image':'i','cpu':57}]}",
+     "The sum of all container 'cpu' values cannot be greater than the task-level 'cpu' value."},
     {ONE(",'essential':false"), "At least one container of a task definition must be essential."},
-    {ONE(",'ulimits':[{'name':'nofile'}]"), "Invalid setting for container 'web'. 'ulimits' is not supported."},
+    {ONE(",'ulimits':[{'name':'nofile','softLimit':2,'hardLimit':1}]"),
+     "Soft limit exceeds hard limit for ulimit nofile"},
+    {ONE(",'ulimits':[{'name':'nofile','softLimit':-1,'hardLimit':1}]"),
+     "Soft limit exceeds hard limit for ulimit nofile"},
+    {ONE(",'ulimits':[{'name':'core','softLimit':-1,'hardLimit':-1},{'name':'cpu','softLimit':1,'hardLimit':-1}]"),
+     NULL},
+    {ONE(",'ulimits':[{'name':'cpu','softLimit':1,'hardLimit':2},{'name':'cpu','softLimit':1,'hardLimit':2}]"),
+     "Invalid setting for container 'web'. The ulimit 'cpu' is given twice."},
+    {ONE(",'ulimits':[{'name':'cpu','softLimit':-2,'hardLimit':2}]"),
+     "Invalid setting for container 'web'. The limits of ulimit 'cpu' must not be negative."},
     {ONE(",'ulimits':[]"), NULL},
     {ONE(",'secrets':[{'name':'x','valueFrom':'y'}]"),
-     "Invalid setting for container 'web'. 'secrets' is not supported."},
+     "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."},
+    {"{'family':'f','executionRoleArn':'r','containerDefinitions':[{'name':'web','image':'i','memory':64,'secrets':"
+     "[{'name':'x','valueFrom':'y'}]}]}",
+     "Invalid setting for container 'web'. 'secrets' is not supported: there is no Secrets Manager and no Parameter "
+     "Store yet; put the value into 'environment'."},
+    {ONE(",'environmentFiles':[{'type':'s3','value':'arn'}]"),
+     "Invalid setting for container 'web'. 'environmentFiles' is not supported: there is no S3; put the variables into "
+     "'environment'."},
+    {ONE(",'firelensConfiguration':{'type':'fluentd'}"),
+     "Invalid setting for container 'web'. 'firelensConfiguration' is not supported: logs are read with kubectl logs."},
+    {ONE(",'credentialSpecs':['x']"),
+     "Invalid setting for container 'web'. 'credentialSpecs' is not supported: there is no Active Directory."},
+    {ONE(",'disableNetworking':true"), "Invalid setting for container 'web'. 'disableNetworking' is not supported: the "
+                                       "containers of a task share one network."},
+    {ONE(",'linuxParameters':{'devices':[{'hostPath':'/dev/x'}]}"),
+     "Invalid setting for container 'web'. 'linuxParameters.devices' is not supported: a pod gets devices with "
+     "'privileged' only."},
+    {ONE(",'linuxParameters':{'maxSwap':1}"), "Invalid setting for container 'web'. 'linuxParameters.maxSwap' is not "
+                                              "supported: Kubernetes gives containers no swap."},
+    {ONE(",'linuxParameters':{'maxSwap':0,'swappiness':10}"), NULL},
+    {ONE(",'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':1,'mountOptions':['rw','noatime']}]}"), NULL},
+    {ONE(",'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':1,'mountOptions':['noexec']}]}"),
+     "Invalid setting for container 'web'. The tmpfs option 'noexec' is not supported: a pod's volumes have no mount "
+     "options."},
+    {ONE(",'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':1},{'containerPath':'/t','size':1}]}"),
+     "Invalid setting for container 'web'. Duplicate mount point '/t'."},
+    {ONE(",'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':0}]}"),
+     "Invalid setting for container 'web'. The size of a tmpfs must be at least 1."},
+    {ONE(",'linuxParameters':{'sharedMemorySize':8,'tmpfs':[{'containerPath':'/dev/shm','size':1}]}"),
+     "Invalid setting for container 'web'. Duplicate mount point '/dev/shm'."},
+    {ONE(",'systemControls':[{'namespace':'net.core.somaxconn','value':'1'}]"), NULL},
+    {ONE(",'systemControls':[{'namespace':'vm.swappiness','value':'1'}]"),
+     "Invalid setting for container 'web'. The kernel parameter 'vm.swappiness' is not a namespaced one."},
+    {HOST(",'systemControls':[{'namespace':'net.core.somaxconn','value':'1'}]"),
+     "Invalid setting for container 'web'. The kernel parameter 'net.core.somaxconn' is not supported when "
+     "networkMode=host."},
+    {TWO(",'systemControls':[{'namespace':'kernel.sem','value':'1'}]",
+         ",'systemControls':[{'namespace':'kernel.sem','value':'2'}]"),
+     "Invalid setting for container 'a'. Two values of the kernel parameter 'kernel.sem' in one task are not "
+     "supported: "
+     "the containers share it."},
+    {ONE(",'dockerSecurityOptions':['no-new-privileges','apparmor:mine']"), NULL},
+    {ONE(",'dockerSecurityOptions':['label:disable']"),
+     "Invalid setting for container 'web'. The security option 'label:disable' is not supported."},
+    {ONE(",'privileged':true,'dockerSecurityOptions':['no-new-privileges']"),
+     "Invalid setting for container 'web'. 'no-new-privileges' is not supported in a privileged container."},
     {ONE(",'restartPolicy':{'enabled':false}"), NULL},
-    {ONE(",'restartPolicy':{'enabled':true}"),
-     "Invalid setting for container 'web'. 'restartPolicy.enabled' is not supported."},
-    {ONE(",'user':'nginx'"),
-     "Invalid setting for container 'web'. 'user' 'nginx' is not supported: it must be numeric."},
+    {ONE(",'restartPolicy':{'enabled':true}"), "Invalid setting for container 'web'. 'restartPolicy.enabled' is not "
+                                               "supported: a task never restarts a container; "
+                                               "let a service replace the task."},
+    {ONE(",'user':'nginx'"), NULL},
+    {ONE(",'user':'nginx:101'"), NULL},
+    {ONE(",'user':'nginx:www'"),
+     "Invalid setting for container 'web'. 'user' 'nginx:www' is not supported: it must be a "
+     "name or a number, and a group must be a number."},
+    {ONE(",'user':'1:2:3'"),
+     "Invalid setting for container 'web'. 'user' '1:2:3' is not supported: it must be a name or "
+     "a number, and a group must be a number."},
+    {ONE(",'user':'1 '"), "Invalid setting for container 'web'. 'user' '1 ' is not supported: it must be a name or a "
+                          "number, and a group must be a number."},
+    {ONE(",'environment':[{'name':'','value':'x'}]"),
+     "Invalid setting for container 'web'. An environment variable must have a name, without '='."},
+    {"{'family':'f','containerDefinitions':[{'name':'w','image':'a b','memory':64}]}",
+     "Container.image contains invalid characters."},
+    {ONE(",'hostname':'Web'"),
+     "Invalid setting for container 'web'. The hostname 'Web' is not supported: it must be a DNS "
+     "name in lower case."},
+    {ONE(",'hostname':'web.example.com'"), NULL},
+    {ONE(",'hostname':'web-.x'"),
+     "Invalid setting for container 'web'. The hostname 'web-.x' is not supported: it must "
+     "be a DNS name in lower case."},
+    {TWO(",'hostname':'a'", ",'hostname':'b'"), "Invalid setting for container 'b'. Another 'hostname' than another "
+                                                "container's is not supported: they share one."},
+    {TWO(",'dnsServers':['1.2.3.4']", ",'dnsServers':['1.2.3.4']"), NULL},
+    {ONE(",'dnsServers':['a']"), "Invalid setting for container 'web'. The DNS server 'a' is no IP address."},
+    {ONE(",'extraHosts':[{'hostname':'db','ipAddress':'x'}]"),
+     "Invalid setting for container 'web'. The extra host 'db' is not supported: it must be a DNS name in lower case "
+     "with "
+     "an IP address."},
+    {TWO("", ",'links':['a:db']"), NULL},
+    {TWO("", ",'links':['x']"), "Invalid setting for container 'b'. It links an unknown container 'x'."},
+    {TWO("", ",'links':['a:my_db']"),
+     "Invalid setting for container 'b'. The link 'a:my_db' is not supported: it needs an "
+     "alias that is a DNS name."},
+    {HOST(",'links':['web']"), "Links are not supported when networkMode=host."},
+    {HOST(",'hostname':'x'"), "hostname is not supported on container when networkMode=host."},
+    {AWSVPC(",'links':['web']"), "Links are not supported when networkMode=awsvpc."},
+    {AWSVPC(",'hostname':'x'"), "hostname is not supported on container when networkMode=awsvpc."},
+    {AWSVPC(",'extraHosts':[{'hostname':'db','ipAddress':'1.2.3.4'}]"),
+     "Extra hosts are not supported on container when networkMode=awsvpc."},
+    {AWSVPC(",'disableNetworking':true"), "Disable Networking is not supported on container when networkMode=awsvpc."},
+    {AWSVPC(",'portMappings':[{'containerPortRange':'8080-8090'}]"), NULL},
+    {AWSVPC(",'portMappings':[{'containerPortRange':'8080-8090','containerPort':1}]"),
+     "Invalid setting for container 'web'. cannot specify both single port and port range"},
+    {AWSVPC(",'portMappings':[{'containerPortRange':'8090-8080'}]"),
+     "Invalid setting for container 'web'. Invalid 'containerPortRange' setting '8090-8080'."},
+    {AWSVPC(",'portMappings':[{'containerPortRange':'8080-8090'},{'containerPort':8085}]"),
+     "Invalid setting for container 'web'. The container port is used multiple times in task."},
+    {ONE(",'portMappings':[{'containerPortRange':'8080-8090'}]"),
+     "Invalid setting for container 'web'. 'containerPortRange' is not supported when networkMode=bridge."},
+    {ONE(",'portMappings':[{'containerPort':80,'name':'Web'}]"),
+     "Invalid setting for container 'web'. The port mapping name 'Web' contains invalid characters."},
+    {ONE(",'portMappings':[{'containerPort':80,'name':'w'},{'containerPort':81,'name':'w'}]"),
+     "Invalid setting for container 'web'. The port mapping name 'w' is already used."},
+    {ONE(",'portMappings':[{'containerPort':80,'hostPort':8080},{'containerPort':80,'hostPort':8081}]"), NULL},
+    {ONE(",'portMappings':[{'containerPort':80,'hostPort':8080},{'containerPort':81,'hostPort':8080}]"),
+     "The host port 8080 is used twice in the task definition."},
+    {ONE(",'logConfiguration':{'logDriver':'awslogs','options':{'awslogs-region':'r'}}"),
+     "Log driver awslogs requires options: awslogs-group"},
+    {ONE(",'logConfiguration':{'logDriver':'awslogs'}"),
+     "Log driver awslogs requires options: awslogs-group, awslogs-region"},
+    {ONE(",'logConfiguration':{'logDriver':'awslogs','options':{'awslogs-region':'r','awslogs-group':'g','x':'y'}}"),
+     "Log driver awslogs disallows options: x"},
+    {ONE(",'logConfiguration':{'logDriver':'json-file'}"), NULL},
+    {ONE(",'logConfiguration':{'logDriver':'awsfirelens'}"),
+     "When awsfirelens log driver is specified in log configuration, a firelens configuration object must be "
+     "specified."},
+    {ONE(",'stopTimeout':-1"), "Invalid setting for container 'web'. 'stopTimeout' must not be negative."},
     {ONE(",'user':'1000:0'"), NULL},
     {ONE(",'user':'root'"), NULL},
     {ONE(",'mountPoints':[{'sourceVolume':'v','containerPath':'/x'}]"), "Unknown volume 'v'."},
+    {VOLUME("{'name':'v'}", "{'sourceVolume':'v','containerPath':'x'}"),
+     "Invalid setting for container 'web'. The container path 'x' must be absolute and without ':'."},
+    {VOLUME("{'name':'v'}", "{'sourceVolume':'v','containerPath':'/x'},{'sourceVolume':'v','containerPath':'/x'}"),
+     "Invalid setting for container 'web'. Duplicate mount point '/x'."},
+    {VOLUME("{'name':'v','host':{'sourcePath':'etc'}}", ""), "Volume 'v': 'sourcePath' must be absolute."},
+    {VOLUME("{'name':'v','dockerVolumeConfiguration':{'driver':'rexray'}}", ""),
+     "Volume 'v': the driver 'rexray' is not supported."},
+    {VOLUME("{'name':'v','dockerVolumeConfiguration':{'driver':'local','driverOpts':{'type':'nfs'}}}", ""),
+     "Volume 'v': 'driverOpts' is not supported."},
+    {VOLUME("{'name':'v','configuredAtLaunch':true}", ""), "Volume 'v': 'configuredAtLaunch' is not supported."},
+    {TWO(",'volumesFrom':[{'sourceContainer':'b'}]", ",'volumesFrom':[{'sourceContainer':'a'}]"),
+     "Invalid 'volumesFrom': the containers refer to each other in a ring."},
+    {TWO("", ",'volumesFrom':[{'sourceContainer':'a'},{'sourceContainer':'a'}]"),
+     "Invalid 'volumesFrom': 'a' is given twice."},
     {ONE(",'volumesFrom':[{'sourceContainer':'web'}]"), "Invalid 'volumesFrom': unknown container 'web'."},
     {ONE(",'portMappings':[{'containerPort':0}]"), "Invalid port mapping for container 'web'."},
     {ONE(",'portMappings':[{'containerPort':80,'protocol':'sctp'}]"), "Invalid protocol 'sctp' in a port mapping."},
@@ -50,7 +207,14 @@ static const struct {
                                                  "start with CMD or CMD-SHELL and hold a command."},
     {ONE(",'healthCheck':{'command':['CMD','true'],'retries':11}"),
      "Invalid setting for container 'web'. Health check 'retries' must be between 1 and 10."},
-    {TASK(",'networkMode':'none'"), "'networkMode' 'none' is not supported."},
+    {TASK(",'networkMode':'none'"), "'networkMode' 'none' is not supported: a pod always has a network."},
+    {TASK(",'ipcMode':'none'"), NULL},
+    {"{'family':'f','memory':'512','ipcMode':'none','containerDefinitions':[{'name':'a','image':'i'},{'name':'b',"
+     "'image':'i'}]}",
+     "'ipcMode' 'none' is not supported for more than one container: they share the IPC namespace."},
+    {TASK(",'inferenceAccelerators':[{'deviceName':'a','deviceType':'b'}]"),
+     "Unsupported field 'inferenceAccelerators'"},
+    {TASK(",'placementConstraints':[{'type':'memberOf','expression':'attribute:zone == a'}]"), NULL},
     {TASK(",'volumes':[{'name':'v'},{'name':'v'}]"), "Duplicate volume name 'v'."},
     {TASK(",'volumes':[{'name':'v','efsVolumeConfiguration':{'fileSystemId':'fs-1'}}]"),
      "Volume 'v': 'efsVolumeConfiguration' is not supported."},
@@ -60,18 +224,50 @@ static const struct {
     {FARGATE("256", "9999"), "No Fargate configuration exists for given values: 256 CPU, 9999 memory"},
     {FARGATE("256", "1536"), "No Fargate configuration exists for given values: 256 CPU, 1536 memory"},
     {FARGATE("256", "2048"), NULL},
+    {FARGATE("4096", "4096"), "No Fargate configuration exists for given values: 4096 CPU, 4096 memory"},
+    {FARGATE_WITH("", ",'ipcMode':'task'"), "Tasks using the Fargate launch type do not support ipcMode."},
+    {FARGATE_WITH("", ",'pidMode':'task'"), NULL},
+    {FARGATE_WITH("", ",'pidMode':'host'"), "Fargate compatible task definitions do not support pidMode 'host'"},
+    {FARGATE_WITH("", ",'placementConstraints':[{'type':'memberOf','expression':'attribute:a == b'}]"),
+     "Fargate compatible task definitions do not support constraints"},
+    {FARGATE_WITH("", ",'volumes':[{'name':'v','host':{'sourcePath':'/x'}}]"),
+     "Fargate compatible task definitions do not support sourcePath"},
+    {FARGATE_WITH("", ",'volumes':[{'name':'v','dockerVolumeConfiguration':{'driver':'local'}}]"),
+     "Fargate compatible task definitions do not support dockerVolumeConfiguration"},
+    {FARGATE_WITH("", ",'ephemeralStorage':{'sizeInGiB':20}"), "Ephemeral storage must be between 21 and 200 GiB."},
+    {FARGATE_WITH(",'privileged':true", ""), "Fargate compatible task definitions do not support privileged"},
+    {FARGATE_WITH(",'linuxParameters':{'sharedMemorySize':9}", ""),
+     "Fargate compatible task definitions do not support sharedMemorySize"},
+    {FARGATE_WITH(",'linuxParameters':{'maxSwap':9}", ""),
+     "Fargate compatible task definitions do not support maxSwap"},
+    {FARGATE_WITH(",'linuxParameters':{'devices':[{'hostPath':'/dev/x'}]}", ""),
+     "Fargate compatible task definitions do not support devices"},
+    {FARGATE_WITH(",'linuxParameters':{'capabilities':{'add':['NET_ADMIN']}}", ""),
+     "NET_ADMIN is not allowed on Fargate."},
+    {FARGATE_WITH(",'linuxParameters':{'capabilities':{'add':['SYS_PTRACE']}}", ""), NULL},
+    {FARGATE_WITH(",'dockerSecurityOptions':['no-new-privileges']", ""),
+     "Fargate compatible task definitions do not support dockerSecurityOptions"},
+    {FARGATE_WITH(",'stopTimeout':121", ""), "Invalid setting for container 'web'. 'stopTimeout' exceeds 120."},
+    {FARGATE_WITH(",'logConfiguration':{'logDriver':'json-file'}", ""),
+     "json-file is not a valid log driver. Must be one of [awslogs, splunk, awsfirelens]"},
+    {FARGATE_WITH(",'logConfiguration':{'logDriver':'awslogs','options':{'awslogs-region':'r','awslogs-group':'g'}}",
+                  ""),
+     "Fargate requires task definition to have execution role ARN to support log driver awslogs."},
+    {"{'family':'f','networkMode':'awsvpc','requiresCompatibilities':['FARGATE'],'cpu':'256','memory':'512',"
+     "'containerDefinitions':[{'name':'w','image':'1.dkr.ecr.us-east-1.amazonaws.com/x'}]}",
+     "Fargate requires task definition to have execution role ARN to support ECR images."},
     {FARGATE("1 vCPU", "2GB"), NULL},
     {FARGATE(".5 vcpu", "1 GB"), NULL},
     {FARGATE("16384", "40960"), NULL},
     {TWO("", ",'dependsOn':[{'containerName':'x','condition':'START'}]"),
-     "Invalid setting for container 'b'. It depends on an unknown container 'x'."},
+     "Cannot depend on container x because it does not exist."},
     {TWO("", ",'dependsOn':[{'containerName':'b','condition':'START'}]"),
-     "Invalid setting for container 'b'. It depends on its own container 'b'."},
+     "Cannot depend on container b because it is the same container."},
     {TWO("", ",'dependsOn':[{'containerName':'a','condition':'SUCCESS'}]"),
-     "Invalid setting for container 'b'. Essential container 'a' cannot be awaited with SUCCESS."},
+     "A dependency container with SUCCESS or COMPLETE condition cannot be an essential container."},
     {TWO(",'essential':false", ",'dependsOn':[{'containerName':'a','condition':'COMPLETE'}]"), NULL},
     {TWO("", ",'dependsOn':[{'containerName':'a','condition':'HEALTHY'}]"),
-     "Invalid setting for container 'b'. Container 'a' is awaited with HEALTHY but has no health check."},
+     "A dependency container with HEALTHY condition must have health check configured."},
     {TWO(",'dependsOn':[{'containerName':'b','condition':'START'}]",
          ",'dependsOn':[{'containerName':'a','condition':'START'}]"),
      "Container dependencies contain a cycle."},
@@ -84,7 +280,7 @@ static const struct {
      "Containers 'a' and 'b' use the same containerPort 80, which is not supported: they share one network."},
     {TWO(",'portMappings':[{'containerPort':80}]", ",'portMappings':[{'containerPort':80,'protocol':'udp'}]"), NULL},
     {"{'family':'f','memory':'512','containerDefinitions':[{'name':'a','image':'i'},{'name':'a','image':'i'}]}",
-     "Container names must be unique: 'a' is used twice."},
+     "Container names must be unique within a task definition."},
     {"{'family':'f','networkMode':'awsvpc','containerDefinitions':[{'name':'a','image':'i','memory':9,"
      "'portMappings':[{'containerPort':80,'hostPort':81}]}]}",
      "When networkMode=awsvpc, the host ports and container ports in port mappings must match."},
@@ -126,6 +322,23 @@ static const struct {
     {FARGATE("1 vCPU", "2GB"), "memory", "'2048'"},
     {TASK(",'networkMode':'awsvpc'"), "compatibilities", "['EC2']"},
     {TASK(",'networkMode':'awsvpc'"), "requiresAttributes/1", "{'name':'ecs.capability.task-eni'}"},
+    {ONE(",'logConfiguration':{'logDriver':'awslogs','options':{'awslogs-region':'r','awslogs-group':'g'}},"
+         "'linuxParameters':{'initProcessEnabled':true,'tmpfs':[]}"),
+     "requiresAttributes",
+     "[{'name':'com.amazonaws.ecs.capability.docker-remote-api.1.18'},"
+     "{'name':'com.amazonaws.ecs.capability.docker-remote-api.1.25'},"
+     "{'name':'com.amazonaws.ecs.capability.logging-driver.awslogs'},"
+     "{'name':'com.amazonaws.ecs.capability.docker-remote-api.1.19'}]"},
+    {"{'family':'f','executionRoleArn':'r','taskRoleArn':'t','networkMode':'host','containerDefinitions':[{'name':'a',"
+     "'image':'1.dkr.ecr.eu-west-1.amazonaws.com/x:1','memory':9}]}",
+     "requiresAttributes",
+     "[{'name':'com.amazonaws.ecs.capability.docker-remote-api.1.18'},{'name':'com.amazonaws.ecs.capability.ecr-auth'},"
+     "{'name':'ecs.capability.execution-role-ecr-pull'},"
+     "{'name':'com.amazonaws.ecs.capability.task-iam-role-network-host'}]"},
+    {FARGATE_WITH("", ",'pidMode':'task'"), "compatibilities", "['EC2','FARGATE']"},
+    {AWSVPC(",'privileged':true"), "compatibilities", "['EC2']"},
+    {AWSVPC(",'portMappings':[{'containerPortRange':'80-90'}]"), "containerDefinitions/0/portMappings/0",
+     "{'containerPortRange':'80-90','protocol':'tcp'}"},
     {"{'family':'f','networkMode':'host','containerDefinitions':[{'name':'a','image':'i','memory':9,"
      "'portMappings':[{'containerPort':80}]}]}",
      "containerDefinitions/0/portMappings/0", "{'containerPort':80,'hostPort':80,'protocol':'tcp'}"},

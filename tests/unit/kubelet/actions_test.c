@@ -44,6 +44,10 @@ struct example {
 #define INIT_NEVER                                                                                                     \
     SPEC("'restartPolicy':'Never','initContainers':[{'name':'i1','image':'i'}],'containers':[{'name':'main','image':"  \
          "'i'}]")
+#define MAY_FAIL(ns)                                                                                                   \
+    "{'metadata':{'name':'p','namespace':'" ns "','uid':'u','annotations':{'may-fail.ecs.coracle.dev/i1':'true'}},"    \
+    "'spec':{'restartPolicy':'Never','initContainers':[{'name':'i1','image':'i'}],'containers':[{'name':'main',"       \
+    "'image':'i'}]}}"
 #define SIDECAR                                                                                                        \
     SPEC("'initContainers':[{'name':'i1','image':'i'},{'name':'side','image':'i','restartPolicy':'Always'},{'name':"   \
          "'i2','image':'i'}],'containers':[{'name':'main','image':'i'}]")
@@ -83,6 +87,8 @@ static const struct example examples[] = {
     {INIT, "ready 10.0.0.1; i1 running", "", "", ""},
     {INIT, "ready 10.0.0.1; i1 exited 0", "", "", "init(i2)"},
     {INIT, "ready 10.0.0.1; i1 exited 1", "", "", "init(i1)"},
+    {MAY_FAIL("ecs-demo"), "ready 10.0.0.1; i1 exited 1", "", "", "start(main)"},
+    {MAY_FAIL("demo"), "ready 10.0.0.1; i1 exited 1", "", "", "kill-pod"},
     {INIT, "ready 10.0.0.1; i2 exited 0; i1 exited 0", "", "", "start(main)"},
     {INIT, "ready 10.0.0.1; i2 exited 0", "", "", "start(main)"},   /* i1 was removed */
     {INIT, "ready 10.0.0.1; main exited 1", "", "", "start(main)"}, /* both were removed */

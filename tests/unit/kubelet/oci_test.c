@@ -13,11 +13,12 @@ static struct doc *config_of(struct arena *a, const char *ns, const char *annota
 {
     struct doc *d = NULL;
     struct err err = ERR_INIT;
-    const char *text = arena_printf(a,
-                                    "{\"process\":{\"args\":[\"x\"],\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"hard\":9,"
-                                    "\"soft\":9}]},\"annotations\":{\"io.kubernetes.cri.container-name\":\"web\","
-                                    "\"io.kubernetes.cri.sandbox-namespace\":\"%s\",%s}}",
-                                    ns, annotation);
+    const char *text =
+        arena_printf(a,
+                     "{\"process\":{\"args\":[\"x\"],\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"hard\":9,"
+                     "\"soft\":9}]},\"annotations\":{\"io.kubernetes.cri.container-name\":\"web\","
+                     "\"io.kubernetes.cri.sandbox-namespace\":\"%s\",%s}}",
+                     ns, annotation);
 
     if (json_parse(a, str_of(text), NULL, &d, &err) < 0)
         fail_msg("%s: %s", text, err.msg);

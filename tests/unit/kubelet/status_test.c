@@ -52,6 +52,11 @@ static const Corev1__PodCondition *condition(const Corev1__PodStatus *s, const c
 #define INIT_NEVER                                                                                                     \
     SPEC("'restartPolicy':'Never','initContainers':[{'name':'i1','image':'i'}],'containers':[{'name':'main','image':"  \
          "'i'}]")
+#define MAY_FAIL                                                                                                       \
+    "{'metadata':{'name':'p','namespace':'ecs-d','uid':'u','annotations':{'may-fail.ecs.coracle.dev/"                  \
+    "i1':'true'}},'spec'"                                                                                              \
+    ":{'restartPolicy':'Never','initContainers':[{'name':'i1','image':'i'}],'containers':[{'name':'main','image':'i'}" \
+    "]}}"
 #define READY_PROBE SPEC("'containers':[{'name':'main','image':'i','readinessProbe':{'exec':{'command':['x']}}}]")
 
 static const struct {
@@ -77,6 +82,9 @@ static const struct {
     {INIT, "ready 10.0.0.1; i1 exited 0", false, "Pending"},
     {INIT, "ready 10.0.0.1; main running; i1 exited 0", false, "Running"},
     {INIT_NEVER, "ready 10.0.0.1; i1 exited 1", false, "Failed"},
+    {MAY_FAIL, "ready 10.0.0.1; i1 exited 1", false, "Pending"},
+    {MAY_FAIL, "ready 10.0.0.1; main running; i1 exited 1", false, "Running"},
+    {MAY_FAIL, "ready 10.0.0.1; main exited 0; i1 exited 1", true, "Succeeded"},
 };
 
 static void the_phase_follows_from_the_containers(void **state)
