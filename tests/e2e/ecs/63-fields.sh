@@ -27,7 +27,7 @@ def kubectl(arn, *words):
                           text=True).stdout
 
 def says(arn, name):
-    text = wait(60, lambda: (lambda s: s if "\nend" in s else None)(kubectl(arn, "logs", "POD", "-c", name)))
+    text = wait(60, lambda: (lambda s: s if "end=" in s else None)(kubectl(arn, "logs", "POD", "-c", name)))
     pairs = [line.split("=", 1) for line in text.replace("\r", "").splitlines() if "=" in line]
     return {k: [v for k2, v in pairs if k2 == k] for k, _ in pairs}
 
@@ -121,7 +121,7 @@ t = until(keep, "STOPPED")
 again = start("again", container("main", "echo word=$(cat /v/word); echo end=; sleep 300", mountPoints=point), volumes=docker)
 expect(says(again, "main"), word="kept")
 t = until(nobody, "STOPPED")
-assert t["stopCode"] == "TaskFailedToStart" and "no-such-user" in t["stoppedReason"], t
+assert t["stopCode"] == "TaskFailedToStart" and "no users found" in t["stoppedReason"], t
 wait(60, lambda: see(health)["healthStatus"] == "UNHEALTHY")
 t = see(health)
 assert t["lastStatus"] == "RUNNING" and t["containers"][0]["healthStatus"] == "UNHEALTHY", t
