@@ -24,8 +24,8 @@ int preflight_programs(const struct cluster *c, struct err *err)
     } needed[] = {{"etcd", "etcd-server"}, {"containerd", "containerd"}, {"ctr", "containerd"},
                   {"runc", "runc"},        {"ip", "iproute2"},           {"nft", "nftables"},
                   {"sysctl", "procps"},    {"iptables", "iptables"}};
-    static const char *const ours[] = {"apiserver", "scheduler",  "controller-manager",
-                                       "kubelet",   "kube-proxy", "aws-gateway",       "coracle-oci"};
+    static const char *const ours[] = {"apiserver",  "scheduler",   "controller-manager", "kubelet",
+                                       "kube-proxy", "aws-gateway", "coracle-oci"};
 
     for (size_t i = 0; i < ARRAY_LEN(needed); i++)
         if (!run_in_path(needed[i].program))
