@@ -95,11 +95,14 @@ int taskdef_dependencies(const struct doc *containers, struct err *err)
     doc_foreach (containers, c) {
         const struct doc *deps = doc_get(c, "dependsOn");
 
-        if (doc_count(deps) >= doc_count(containers) && doc_count(deps) > 0)
-            return ecs_fault(err, ECS_CLIENT, "Invalid setting for container '" STR_FMT "'. Too many dependencies.",
-                             STR_ARG(doc_str(doc_get(c, "name"))));
         doc_foreach (deps, d) {
-            if (check_dependency(containers, c, d, err) < 0 || check_repeated(c, d, err) < 0)
+            if (check_dependency(containers, c, d, err) < 0)
+                return -1;
+        }
+        if (doc_count(deps) >= doc_count(containers) && doc_count(deps) > 0)
+            return taskdef_invalid(err, c, "Too many dependencies.");
+        doc_foreach (deps, d) {
+            if (check_repeated(c, d, err) < 0)
                 return -1;
         }
         if (check_mixture(containers, doc_str(doc_get(c, "name")), err) < 0)
