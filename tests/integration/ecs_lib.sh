@@ -11,6 +11,12 @@ finish() {
     for p in "${gateways[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
     exec 9>&-
     wait "$api" 2>/dev/null
+    if grep -qsE 'ERROR: [A-Z][a-z]+Sanitizer|runtime error: |WARNING: ThreadSanitizer' "$work/gateway.log"; then
+        echo "FAIL  a sanitizer found:"
+        grep -nE -A 30 'ERROR: |runtime error: |WARNING: Thread' "$work/gateway.log" | head -n 80
+        rm -rf "$work"
+        exit 1
+    fi
     rm -rf "$work"
 }
 trap finish EXIT
