@@ -113,20 +113,38 @@ static int by_age(const void *x, const void *y)
     return t < u ? -1 : t > u;
 }
 
+struct gathering {
+    struct arena *a;
+    struct str service;
+    struct history h;
+};
+
+static int gather(void *ctx, const struct doc *o, struct err *err)
+{
+    struct gathering *g = ctx;
+    size_t size = sizeof(struct doc *);
+
+    if (!str_eq(doc_str(doc_path(o, "spec.serviceName")), g->service))
+        return 0;
+    if (g->h.n % 64 == 0 && !(g->h.v = arena_grow(g->a, g->h.v, g->h.n * size, (g->h.n + 64) * size)))
+        return err_set(err, ERR_TOO_LARGE, "the history of a service is too long");
+    g->h.v[g->h.n++] = doc_clone(g->a, o, false);
+    return 0;
+}
+
 static int history_of(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, struct str service,
                       struct history *ret, struct err *err)
 {
-    struct doc *all;
+    struct gathering g = {.a = a, .service = service};
+    const char *name = arena_printf(a, "\"" STR_FMT "\"", STR_ARG(service));
 
-    if (ecs_store_list(s, a, k, ns, &all, err) < 0)
+    if (ecs_store_each(s, k, ns, name, gather, &g, err) < 0)
         return -1;
-    *ret = (struct history){.v = arena_calloc(a, doc_count(all) + 1, sizeof(struct doc *))};
-    if (!ret->v)
-        return err_set(err, ERR_TOO_LARGE, "too many %s", ecs_kinds[k].resource);
-    doc_foreach (all, o)
-        if (str_eq(doc_str(doc_path(o, "spec.serviceName")), service))
-            ret->v[ret->n++] = o;
-    qsort(ret->v, ret->n, sizeof(struct doc *), by_age);
+    if (arena_overflow(a))
+        return err_set(err, ERR_TOO_LARGE, "the history of a service is too long");
+    if (g.h.n)
+        qsort(g.h.v, g.h.n, sizeof(struct doc *), by_age);
+    *ret = g.h;
     return 0;
 }
 

@@ -20,9 +20,11 @@ int ecs_find_service(struct aws_call *c, const struct ecs_cluster *cluster, stru
     const char *slash = memchr(name.p, '/', name.n);
 
     if (slash) { /* service/CLUSTER/NAME; the old form has no cluster */
-        if (!str_is(str_n(name.p, (size_t)(slash - name.p)), cluster->name))
-            return 1;
-        name = str_from(name, (size_t)(slash - name.p) + 1);
+        struct str of = str_n(name.p, (size_t)(slash - name.p));
+        if (!str_is(of, cluster->name))
+            return aws_error(c, ECS_INVALID, "Identifier is for cluster " STR_FMT ". Your cluster is %s", STR_ARG(of),
+                             cluster->name);
+        name = str_from(name, of.n + 1);
     }
     if (!ecs_valid_name(name, 255))
         return 1;

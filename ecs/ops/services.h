@@ -12,7 +12,8 @@
 
 #define SERVICE_HISTORY_MAX 100 /* revisions, and service deployments, that are kept of a service */
 
-/* The service of the cluster that a name or ARN means, in whatever status. 0 found, 1 there is none, -1. */
+/* The service of the cluster that a name or ARN means, in whatever status. 0 found, 1 there is none, -1 (also for an
+ * ARN of another cluster: InvalidParameterException). */
 int ecs_find_service(struct aws_call *c, const struct ecs_cluster *cluster, struct str name_or_arn, struct doc **ret,
                      struct err *err) MUST_CHECK;
 

@@ -158,11 +158,25 @@ def lists():
     fargate = ecs.list_services(cluster=CLUSTER, launchType="FARGATE")["serviceArns"]
     assert fargate == [], fargate
     refused("InvalidParameterException", "At most 10", ecs.describe_services, services=["many"] * 11)
+    fails("InvalidParameterException", lambda: ecs.describe_services(services=[every[0]]))  # of another cluster
     fails("NamespaceNotFoundException", lambda: ecs.list_services_by_namespace(namespace="none"))
+
+
+def history_is_bounded():
+    create("trim", taskDefinition="web", desiredCount=0)
+    arns = [update("trim", forceNewDeployment=True)["currentServiceDeployment"] for _ in range(103)]
+    listed, token = [], {}
+    while token is not None:
+        page = ecs.list_service_deployments(cluster=CLUSTER, service="trim", maxResults=40, **token)
+        listed += [b["serviceDeploymentArn"] for b in page["serviceDeployments"]]
+        token = {"nextToken": page["nextToken"]} if "nextToken" in page else None
+    assert listed == arns[:2:-1], (len(listed), len(arns))  # the newest 100, newest first
+    gone = ecs.describe_service_deployments(serviceDeploymentArns=arns[:3])["failures"]
+    assert [f["reason"] for f in gone] == ["MISSING"] * 3, gone
 
 
 ecs.create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT"])
 WEB = ecs.describe_task_definition(taskDefinition="web")["taskDefinition"]["revision"]
-for test in (members_of_a_service, members_of_a_fargate_service, tokens, what_deploys, service_deployments, daemons, lists):
+for test in (members_of_a_service, members_of_a_fargate_service, tokens, what_deploys, service_deployments, daemons, lists, history_is_bounded):
     test()
 print("done")
