@@ -510,16 +510,21 @@ static bool is_blocked(const struct planner *p)
            p->c.healthy == p->c.alive;
 }
 
+static void say_blocked(struct planner *p)
+{
+    if (!is_blocked(p))
+        return;
+    say_while(p, p->s->said.blocked_s, &p->plan->said.blocked_s,
+              service_text(p,
+                           "was unable to stop or start tasks during a deployment because of the service deployment "
+                           "configuration. Update the minimumHealthyPercent or maximumPercent value and try again."));
+}
+
 static void replicas(struct planner *p)
 {
     start_missing(p);
     stop_surplus(p);
     stop_replaced(p);
-    if (is_blocked(p))
-        say_while(p, p->s->said.blocked_s, &p->plan->said.blocked_s,
-                  service_text(p, "was unable to stop or start tasks during a deployment because of the service "
-                                  "deployment configuration. Update the minimumHealthyPercent or maximumPercent value "
-                                  "and try again."));
 }
 
 /* --- DAEMON: one on each instance --- */
@@ -644,6 +649,7 @@ int service_plan(struct arena *a, const struct service_state *s, struct service_
     } else {
         replicas(&p);
     }
+    say_blocked(&p);
     retire_older(&p);
     say_throttled(&p);
     complete(&p);

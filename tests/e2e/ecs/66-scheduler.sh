@@ -59,7 +59,6 @@ assert text == ["(service roll) (deployment %s) deployment completed." % last,
                 "(service roll) has reached a steady state."], text
 END
 }
-check "a rolling deployment keeps its limits at every moment" rolling
 
 breaker() {
     sched_python <<'END'
@@ -89,7 +88,6 @@ b = one["deploymentCircuitBreaker"]
 assert b["status"] == "TRIGGERED" and b["failureCount"] >= b["threshold"] == 3, b
 END
 }
-check "the breaker trips and rolls back by itself" breaker
 
 no_rollback() {
     sched_python <<'END'
@@ -102,7 +100,6 @@ time.sleep(2)
 assert len(tasks("stuck", "STOPPED")) == 3, "it goes on starting"
 END
 }
-check "without a rollback it starts no more tasks" no_rollback
 
 sick() {
     sched_python <<'END'
@@ -122,7 +119,6 @@ assert events[at + 1].startswith("(service sick) has started 1 tasks: (task "), 
 assert events.index("(service sick) has stopped 1 running tasks: (task %s)." % pod) > at, events
 END
 }
-check "a task whose health checks fail is replaced" sick
 
 many() {
     sched_python <<'END'
@@ -140,5 +136,18 @@ assert all(t["stoppedReason"].startswith("Scaling activity initiated by (deploym
            for t in tasks("many", "STOPPED"))
 END
 }
+
+# Different services: their waits overlap.
+{
+    check "a rolling deployment keeps its limits at every moment" rolling
+    check "the breaker trips and rolls back by itself" breaker
+} &
+first=$!
+{
+    check "without a rollback it starts no more tasks" no_rollback
+    check "a task whose health checks fail is replaced" sick
+} &
+second=$!
 check "desired 0 -> 30 -> 0" many
+wait $first $second
 ecs_purge sched

@@ -186,6 +186,10 @@ static void daemons_stand_on_each_instance(void **state)
     tasks[0].instance = STR("i1"), tasks[1].instance = STR("i2");
     assert_int_equal(service_plan(a, &s, &plan, &err), 0);
     assert_string_equal(write_plan(a, &plan), "-t1 ");
+    s.min_percent = 100, s.max_percent = 100;
+    assert_int_equal(service_plan(a, &s, &plan, &err), 0);
+    assert_string_equal(write_plan(a, &plan), "E ");
+    assert_non_null(strstr(plan.v[0].text, "because of the service deployment configuration."));
 }
 
 static void a_deleted_service_stops_all(void **state)

@@ -48,6 +48,7 @@ struct sim {
     struct sim_task tasks[TASKS_MAX];
     size_t n_tasks;
     bool draining[INSTANCES];
+    bool daemon;
     enum fate fate; /* of the tasks of the newest deployment that was not a rollback */
     uint64_t deployments;
     int64_t highest; /* tasks alive, at any time, above what was allowed then */
@@ -214,7 +215,8 @@ static bool any(void *ctx, const struct doc *deployment)
 /* The numbers of a plan against the limits at this moment. */
 static void check_plan(struct sim *s, const struct service_state *st, const struct service_plan *plan)
 {
-    int64_t lower = service_lower(st->desired, st->min_percent), upper = service_upper(st->desired, st->max_percent);
+    int64_t desired = s->daemon ? (int64_t)st->n_instances : st->desired;
+    int64_t lower = service_lower(desired, st->min_percent), upper = service_upper(desired, st->max_percent);
     int64_t healthy = count_life(s, HEALTHY, HEALTHY), held = count_life(s, STARTING, STOPPING);
     int64_t stops_healthy = 0, starts = 0;
 
@@ -226,13 +228,20 @@ static void check_plan(struct sim *s, const struct service_state *st, const stru
         const struct sim_task *t = find(s, plan->v[i].task);
         assert_non_null(t);
         assert_true(t->life < STOPPING);
-        stops_healthy += t->life == HEALTHY;
+        stops_healthy += t->life == HEALTHY && !(s->daemon && s->draining[t->instance]);
     }
     if (stops_healthy)
         assert_true(healthy - stops_healthy >= lower);
-    if (starts)
+    if (starts && !s->daemon)
         assert_true(held + starts <= upper);
     assert_true(starts <= SERVICE_BATCH_MAX);
+}
+
+/* A DAEMON's task has its instance for itself, as long as it has not stopped. */
+static void check_alone(const struct sim *s, const struct sim_task *t)
+{
+    for (size_t i = 0; s->daemon && i < s->n_tasks; i++)
+        assert_true(s->tasks[i].life == STOPPED || s->tasks[i].instance != t->instance);
 }
 
 static void carry_out(struct sim *s, const struct doc *service, const struct service_plan *plan, struct str deployment,
@@ -257,8 +266,9 @@ static void carry_out(struct sim *s, const struct doc *service, const struct ser
             snprintf(t->id, sizeof(t->id), "%s", id);
             str_copy(t->deployment, sizeof(t->deployment), deployment);
             do
-                t->instance = roll(s, INSTANCES);
+                t->instance = act->instance.n ? (size_t)(act->instance.p[0] - '0') : roll(s, INSTANCES);
             while (s->draining[t->instance] && roll(s, 8));
+            check_alone(s, t);
             s->n_tasks++;
             s->starts++;
         }
@@ -307,6 +317,11 @@ static struct service_plan one_round(struct sim *s, enum fault fault)
     struct err err = ERR_INIT;
     int64_t first = 0, starts = 0;
 
+    struct str daemons[INSTANCES];
+    for (size_t i = 0; s->daemon && i < INSTANCES; i++)
+        if (!s->draining[i])
+            daemons[r.n_daemon_instances++] = names[i].name;
+    r.daemon_instances = daemons;
     memset(checks, true, sizeof(checks));
     for (size_t i = 0; i < INSTANCES; i++) {
         instances[i] = names[i];
@@ -517,6 +532,35 @@ static void drained_instances_empty(void **state)
     }
 }
 
+static void daemons_follow_their_instances(void **state)
+{
+    static struct sim s;
+
+    for (unsigned seed = 1; seed <= 20; seed++) {
+        begin(&s, seed);
+        struct doc *d = load(&s);
+        doc_set_path(s.a, d, "spec.schedulingStrategy", doc_string(s.a, STR("DAEMON")));
+        store(&s, d);
+        s.daemon = true;
+        set_config(&s, seed % 3 * 25, 100, true, true);
+        for (int i = 0; i < 300; i++) {
+            if (roll(&s, 20) == 0)
+                s.draining[roll(&s, INSTANCES)] = roll(&s, 2);
+            if (roll(&s, 60) == 0)
+                deploy(&s, (enum fate)roll(&s, 4));
+            step(&s, 8);
+        }
+        memset(s.draining, false, sizeof(s.draining));
+        s.draining[seed % INSTANCES] = seed % 2;
+        deploy(&s, GOOD);
+        until_done(&s, 300, "daemons");
+        assert_int_equal(service_desired(load(&s)), seed % 2 ? INSTANCES - 1 : INSTANCES);
+        for (size_t i = 0; i < s.n_tasks; i++)
+            assert_true(s.tasks[i].life == STOPPED || !s.draining[s.tasks[i].instance]);
+        end(&s);
+    }
+}
+
 /* Anything at any time; then it calms down. */
 static void chaos_ends(void **state)
 {
@@ -553,6 +597,7 @@ int main(void)
         cmocka_unit_test(failing_starts_back_off),
         cmocka_unit_test(a_bad_revision_trips_the_breaker),
         cmocka_unit_test(drained_instances_empty),
+        cmocka_unit_test(daemons_follow_their_instances),
         cmocka_unit_test(chaos_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
