@@ -45,7 +45,7 @@ static bool parse_scaled(struct str s, const char *unit, int64_t scale, int64_t 
     if (digits == 0 || !str_ieq(rest, str_of(unit)))
         return false;
     *ret = whole * scale + part * scale / div;
-    return true;
+    return *ret > 0;
 }
 
 bool taskdef_parse_cpu(struct str s, int64_t *ret)

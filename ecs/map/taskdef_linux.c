@@ -60,6 +60,18 @@ static int check_user(const struct doc *c, struct err *err)
 
 /* --- ulimits --- */
 
+static bool is_ulimit(struct str name)
+{
+    static const char *const names[] = {"core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue", "nice",
+                                        "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_is(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
 static int check_ulimits(const struct doc *c, struct err *err)
 {
     const struct doc *list = doc_get(c, "ulimits");
@@ -68,6 +80,8 @@ static int check_ulimits(const struct doc *c, struct err *err)
         struct str name = doc_str(doc_get(u, "name"));
         int64_t soft = doc_int_or(doc_get(u, "softLimit"), 0), hard = doc_int_or(doc_get(u, "hardLimit"), 0);
 
+        if (!is_ulimit(name))
+            return taskdef_invalid(err, c, "There is no ulimit '" STR_FMT "'.", STR_ARG(name));
         if (soft < -1 || hard < -1)
             return taskdef_invalid(err, c, "The limits of ulimit '" STR_FMT "' must not be negative.", STR_ARG(name));
         if (hard != -1 && (soft == -1 || soft > hard))

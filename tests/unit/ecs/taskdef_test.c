@@ -47,6 +47,7 @@ static const struct {
     {TASK(",'memory':'63'"), "The 'memory' setting for container 'web' is greater than for the task."},
     {TASK(",'memory':'lots'"), BAD_SIZE("memory")},
     {TASK(",'cpu':'127'"), BAD_SIZE("cpu")},
+    {TASK(",'cpu':'.00 vCPU'"), BAD_SIZE("cpu")},
     {TASK(",'cpu':'196609'"), BAD_SIZE("cpu")},
     {TASK(",'cpu':'.125 vCPU'"), NULL},
     {"{'family':'f','cpu':'256','memory':'512','containerDefinitions':[{'name':'a','image':'i','cpu':200},"
