@@ -69,8 +69,11 @@ ecs create-service --cluster lead --service-name web --task-definition net --lau
     --network-configuration 'awsvpcConfiguration={subnets=[s]}' >/dev/null
 ecs update-service --cluster lead --service web --desired-count 3 >/dev/null
 expect "without an election they run at once" '^3$' eventually 10 '^3$' running
-kill "${gateways[3]}"
-wait "${gateways[3]}" 2>/dev/null
+gateway "$second" --leader-elect=false
+expect_boto3 RunTask "two that both lead all the time make no task twice" 'done$' "$root/tests/integration/ecs_scheduler.py" \
+    "http://127.0.0.1:$first" "http://127.0.0.1:$second" "$work/api" never_more_than_once
+kill "${gateways[@]:3}"
+wait "${gateways[@]:3}" 2>/dev/null
 gateways=()
 findings() { grep -cE "Sanitizer|runtime error" "$work/gateway.log"; }
 expect "a build with sanitizers found nothing" '^0$' findings
