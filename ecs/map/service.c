@@ -395,14 +395,14 @@ static bool put_in_front(struct arena *a, struct doc *service, const struct doc 
 
     service_x_set(a, d, x);
     doc_set(doc_get(d, "x"), "number", doc_int(a, int_at(status, "deploymentsMade") + 1));
-    if (former) {
-        set_str(a, former, "status", STR("ACTIVE"));
-        doc_set(former, "updatedAt", doc_int(a, now_s));
-    }
     if (!x->is_rollback) /* what is rolled back still has to be reported */
         drop_unstarted(all);
     if (doc_count(all) >= SERVICE_DEPLOYMENTS_MAX)
         return false;
+    if (former) {
+        set_str(a, former, "status", STR("ACTIVE"));
+        doc_set(former, "updatedAt", doc_int(a, now_s));
+    }
     doc_insert_before(all, doc_at(all, 0), d);
     doc_set(status, "deploymentsMade", doc_int(a, int_at(status, "deploymentsMade") + 1));
     doc_set(status, "steady", doc_bool(a, false));
@@ -425,6 +425,8 @@ bool service_roll_back(struct arena *a, struct doc *service, const struct doc *r
     const struct doc *from = doc_get(revision, "spec");
     struct service_x failed, x = {.revision = doc_str(doc_path(revision, "metadata.name")), .is_rollback = true};
 
+    if (doc_count(service_deployments(service)) >= SERVICE_DEPLOYMENTS_MAX)
+        return false;
     service_x_get(service_primary(service), &failed);
     x.service_deployment = failed.service_deployment;
     bool latest = str_is(doc_str(doc_get(spec, "platformVersion")), "LATEST");

@@ -118,8 +118,8 @@ void service_set_rollout(struct arena *a, struct doc *service, struct doc *deplo
 /* Takes a deployment that has no task left out of the list. */
 void service_retire(struct doc *service, struct str id);
 
-/* A new PRIMARY of the revision (spec of its object) in front; the former one becomes ACTIVE. False when
- * SERVICE_DEPLOYMENTS_MAX are live. */
+/* A new PRIMARY of the revision (spec of its object) in front; the former one becomes ACTIVE. False, and nothing has
+ * changed, when SERVICE_DEPLOYMENTS_MAX are live. */
 bool service_deploy(struct arena *a, struct doc *service, const struct doc *revision, const struct service_ids *ids,
                     int64_t now_s) MUST_CHECK;
 /* The same for a revision that was there before: spec goes back to it, the deployment counts as a rollback of the

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """ecs_services.py ENDPOINT - services through boto3, in a cluster of its own; prints "done", or the assertion that failed."""
 import sys
+from concurrent.futures import ThreadPoolExecutor
 import boto3
 
 ecs = boto3.client("ecs", endpoint_url=sys.argv[1])
@@ -75,6 +76,18 @@ def tokens():
     assert a["deployments"][0]["id"] == b["deployments"][0]["id"] and b["desiredCount"] == 0
     refused("InvalidParameterException", "Creation of service was not idempotent.", ecs.create_service, serviceName="token",
             taskDefinition="web", desiredCount=4, clientToken="t")
+
+
+def at_once():
+    """Many callers create the same service: one does, all get it."""
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda _: create("race", taskDefinition="web", desiredCount=0), range(6)))
+        assert len({s["deployments"][0]["id"] for s in made}) == 1, made
+        list(pool.map(lambda i: update("race", desiredCount=i, forceNewDeployment=i % 2 == 0), range(12)))
+    s = describe("race")
+    briefs = ecs.list_service_deployments(cluster=CLUSTER, service="race")["serviceDeployments"]
+    assert len(briefs) == 7 and briefs[0]["serviceDeploymentArn"] == s["currentServiceDeployment"], briefs
+    assert s["deployments"][0]["desiredCount"] == s["desiredCount"]
 
 
 def what_deploys():
@@ -154,7 +167,7 @@ def lists():
     page = ecs.list_services(cluster=CLUSTER)
     assert len(page["serviceArns"]) == 10 and page["nextToken"]
     every = [a for p in ecs.get_paginator("list_services").paginate(cluster=CLUSTER) for a in p["serviceArns"]]
-    assert len(every) == len(set(every)) == 14, every
+    assert len(every) == len(set(every)) == 15, every
     fargate = ecs.list_services(cluster=CLUSTER, launchType="FARGATE")["serviceArns"]
     assert fargate == [], fargate
     refused("InvalidParameterException", "At most 10", ecs.describe_services, services=["many"] * 11)
@@ -177,6 +190,6 @@ def history_is_bounded():
 
 ecs.create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT"])
 WEB = ecs.describe_task_definition(taskDefinition="web")["taskDefinition"]["revision"]
-for test in (members_of_a_service, members_of_a_fargate_service, tokens, what_deploys, service_deployments, daemons, lists, history_is_bounded):
+for test in (members_of_a_service, members_of_a_fargate_service, tokens, at_once, what_deploys, service_deployments, daemons, lists, history_is_bounded):
     test()
 print("done")

@@ -337,6 +337,92 @@ static void a_revision_keeps_what_was_deployed(void **state)
     assert_doc(a, r, "spec/serviceRevisionArn", "'" ARN "service-revision/demo/web/1000000000000000001'");
 }
 
+/* --- a life at random --- */
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 16;
+}
+
+static struct doc *any_deployment(const struct doc *s, uint32_t r)
+{
+    size_t n = doc_count(service_deployments(s));
+
+    return n ? doc_at(service_deployments(s), r % n) : NULL;
+}
+
+static void live_a_step(struct arena *a, struct doc *s, struct doc *revision, uint32_t r, int64_t now_s)
+{
+    static const char *const rollouts[] = {"COMPLETED", "FAILED"};
+    struct service_ids ids = ids_of((uint64_t)now_s + 100);
+    struct doc *d = any_deployment(s, r / 8);
+
+    bool full = doc_count(service_deployments(s)) == SERVICE_DEPLOYMENTS_MAX;
+
+    if (r % 8 < 2)
+        assert_true(service_deploy(a, s, doc_get(revision, "spec"), &ids, now_s) || full);
+    else if (r % 8 == 2)
+        assert_true(service_roll_back(a, s, revision, &ids, now_s) != full);
+    else if (r % 8 == 3)
+        doc_foreach (service_deployments(s), each)
+            set_started(a, each);
+    else if (d && r % 8 == 4)
+        service_set_rollout(a, s, d, rollouts[r / 64 % 2], STR("so it is"), now_s);
+    else if (d && r % 64 == 5 && d != service_primary(s))
+        service_retire(s, doc_str(doc_get(d, "id")));
+    else if (r % 8 == 6)
+        service_set_desired(a, s, r / 8 % 10, now_s);
+    else
+        service_add_event(a, s, STR("something"), now_s);
+}
+
+static void check_service(struct arena *a, const struct doc *s)
+{
+    size_t i = 0;
+
+    assert_true(doc_count(service_deployments(s)) <= SERVICE_DEPLOYMENTS_MAX);
+    assert_true(doc_count(doc_path(s, "status.events")) <= SERVICE_EVENTS_MAX);
+    doc_foreach (service_deployments(s), d) {
+        assert_true(str_is(doc_str(doc_get(d, "status")), i ? "ACTIVE" : "PRIMARY"));
+        assert_ptr_equal(service_deployment_of(s, doc_str(doc_get(d, "id"))), d); /* no id twice */
+        i++;
+    }
+    doc_foreach (doc_get(service_view(a, s, true), "deployments"), d)
+        assert_null(doc_get(d, "x"));
+}
+
+/* Whatever happens, one deployment is PRIMARY, ids are unique, ceilings hold, and a record that has ended stays. */
+static void at_no_moment_it_is_out_of_shape(void **state)
+{
+    size_t fullest = 0;
+
+    for (uint32_t seed = 1; seed <= 20; seed++) {
+        _cleanup_(arena_freep) struct arena *a = arena_new(64 * MIB);
+        uint32_t random = seed;
+        struct doc *s = fresh(a), *revision = deploy(a, s, 1), *sd = NULL;
+
+        for (int64_t now_s = 2; now_s < 400; now_s++) {
+            live_a_step(a, s, revision, next_random(&random), now_s);
+            check_service(a, s);
+            if (sd && service_deployment_ended(sd))
+                assert_false(service_deployment_follow(a, sd, s, now_s));
+            if (!sd || service_deployment_ended(sd))
+                sd = service_deployment_new(a, s, service_primary(s), NULL);
+            else
+                (void)service_deployment_follow(a, sd, s, now_s);
+        }
+        assert_false(arena_overflow(a));
+        fullest = MAX_OF(fullest, doc_count(service_deployments(s)));
+        service_drain(a, s, 500);
+        (void)service_deployment_follow(a, sd, s, 500);
+        assert_true(service_deployment_ended(sd));
+        service_end(a, s, 501);
+        check_service(a, s);
+    }
+    assert_int_equal(fullest, SERVICE_DEPLOYMENTS_MAX); /* the ceiling was among it */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_newer_one_stops_it),
         cmocka_unit_test(an_older_service_says_nothing),
         cmocka_unit_test(deleting_drains_and_ends),
+        cmocka_unit_test(at_no_moment_it_is_out_of_shape),
         cmocka_unit_test(a_revision_keeps_what_was_deployed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
