@@ -7,7 +7,9 @@ done
 work=$(mktemp -d /tmp/coracle-ecs.XXXXXX)
 mkfifo "$work/hold"
 gateways=()
+. "$root/tests/lib/aws_fast.sh"
 finish() {
+    [ -z "${aws_zygote:-}" ] || kill "$aws_zygote" 2>/dev/null
     for p in "${gateways[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
     exec 9>&-
     wait "$api" 2>/dev/null
