@@ -189,6 +189,7 @@ struct planner {
     const struct service_state *s;
     struct service_plan *plan;
     bool *stopped; /* by this plan, for each task */
+    bool *placed;  /* DAEMON: its instance is one of those where a task belongs, for each task */
     bool failed;   /* the primary may start nothing, and takes over nothing */
     int64_t desired, lower, upper;
     int64_t started; /* by this plan */
@@ -296,8 +297,7 @@ static bool is_keeper(const struct planner *p, size_t i)
 {
     const struct service_task *t = &p->s->tasks[i];
 
-    return is_alive(p, i) && of_primary(p, i) && !t->unhealthy && !t->leaving &&
-           (!p->s->daemon || instance_listed(p->s, t->instance));
+    return is_alive(p, i) && of_primary(p, i) && !t->unhealthy && !t->leaving && (!p->s->daemon || p->placed[i]);
 }
 
 static void count(struct planner *p)
@@ -549,11 +549,11 @@ static void stop_daemons(struct planner *p)
 
     for (size_t i = 0; i < s->n_tasks; i++) {
         const struct service_task *t = &s->tasks[i];
-        bool placed = instance_listed(s, t->instance), keeper = is_keeper(p, i);
+        bool keeper = is_keeper(p, i);
 
         if (!is_alive(p, i) || (keeper && !is_double(p, i)))
             continue;
-        if (placed && !keeper && (!may_spare(p, i) || (p->failed && !of_primary(p, i))))
+        if (p->placed[i] && !keeper && (!may_spare(p, i) || (p->failed && !of_primary(p, i))))
             continue;
         if (!stop_task(p, i, t->unhealthy ? UNHEALTHY : reason))
             return;
@@ -629,15 +629,21 @@ static void stop_all(struct planner *p)
 
 int service_plan(struct arena *a, const struct service_state *s, struct service_plan *ret, struct err *err)
 {
-    struct planner p = {.a = a, .s = s, .plan = ret, .stopped = arena_calloc(a, s->n_tasks + 1, sizeof(bool))};
+    struct planner p = {.a = a,
+                        .s = s,
+                        .plan = ret,
+                        .stopped = arena_calloc(a, s->n_tasks + 1, sizeof(bool)),
+                        .placed = arena_calloc(a, s->n_tasks + 1, sizeof(bool))};
 
     *ret = (struct service_plan){.desired = s->daemon ? (int64_t)s->n_instances : s->desired};
-    if (!p.stopped || !places_init(&p, &p.zones, true) || !places_init(&p, &p.instances, false))
+    if (!p.stopped || !p.placed || !places_init(&p, &p.zones, true) || !places_init(&p, &p.instances, false))
         return err_set(err, ERR_TOO_LARGE, "the service has too many tasks");
     if (s->deleted || s->n_deployments == 0) {
         stop_all(&p);
         return 0;
     }
+    for (size_t i = 0; s->daemon && i < s->n_tasks; i++)
+        p.placed[i] = instance_listed(s, s->tasks[i].instance);
     p.desired = ret->desired;
     p.lower = service_lower(p.desired, s->min_percent);
     p.upper = service_upper(p.desired, s->max_percent);
