@@ -9,22 +9,40 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 
-/* One of the texts of events, with how many members of events it is. */
+/* A text of events, once; its place in the trail's row of texts is its number. */
 struct text {
-    size_t refs;
+    uint32_t refs, number;
     char s[];
 };
 
+#define TEXTS 13 /* members of an event that are texts, without resources */
+
+/* An event as it is kept: numbers of texts (0 = none) and binary UUIDs; there are thousands. */
+struct record {
+    uint64_t number;
+    int64_t time_ns;
+    uint8_t id[16], request_id[16];
+    uint32_t texts[TEXTS], resources[AUDIT_RESOURCES_MAX];
+    uint8_t types[AUDIT_RESOURCES_MAX]; /* places in resource_members */
+    uint8_t n_resources;
+    bool read_only;
+};
+
 struct ring {
-    struct audit_event *v;
+    struct record *v;
     size_t max, n, next; /* next: where the next event goes */
 };
 
 struct audit {
     pthread_mutex_t lock;
     struct ring writes, reads;
-    struct map texts; /* text -> struct text */
+    struct map by_text;  /* -> struct text */
+    struct text **texts; /* by number; [0] is none */
+    size_t n_texts, cap_texts;
+    uint32_t *free_numbers;
+    size_t n_free;
     uint64_t count;
     int fd; /* -1 = none */
 };
@@ -55,45 +73,86 @@ const char *audit_resource_type(struct str type)
 
 /* --- texts --- */
 
-static const char *hold(struct audit *a, const char *s)
+static uint32_t new_number(struct audit *a)
+{
+    if (a->n_free)
+        return a->free_numbers[--a->n_free];
+    if (a->n_texts == a->cap_texts) {
+        a->cap_texts = a->cap_texts ? a->cap_texts * 2 : 64;
+        a->texts = xrealloc(a->texts, a->cap_texts * sizeof(struct text *));
+        a->free_numbers = xrealloc(a->free_numbers, a->cap_texts * sizeof(uint32_t));
+    }
+    return (uint32_t)a->n_texts++;
+}
+
+static uint32_t hold(struct audit *a, const char *s)
 {
     if (!s || !*s)
-        return NULL;
-    struct text *t = map_gets(&a->texts, s);
+        return 0;
+    struct text *t = map_gets(&a->by_text, s);
     if (!t) {
         size_t n = strlen(s) + 1;
         t = xmalloc(sizeof(*t) + n);
-        t->refs = 0;
+        *t = (struct text){.number = new_number(a)};
         memcpy(t->s, s, n);
-        map_set(&a->texts, str_of(s), t);
+        map_set(&a->by_text, str_of(s), t);
+        a->texts[t->number] = t;
     }
     t->refs++;
-    return t->s;
+    return t->number;
 }
 
-static void let_go(struct audit *a, const char *s)
+static void let_go(struct audit *a, uint32_t number)
 {
-    if (!s)
+    struct text *t = number ? a->texts[number] : NULL;
+
+    if (!t || --t->refs)
         return;
-    struct text *t = map_gets(&a->texts, s);
-    if (t && --t->refs == 0)
-        map_del(&a->texts, str_of(s));
+    a->texts[number] = NULL;
+    a->free_numbers[a->n_free++] = number;
+    map_del(&a->by_text, str_of(t->s));
 }
 
-/* The members of an event that are texts of the trail. */
-static size_t texts_of(struct audit_event *e, const char ***ret)
+static const char *text_of(const struct audit *a, uint32_t number)
 {
-    const char **all[] = {&e->name,       &e->source,     &e->region,       &e->account,      &e->source_ip,
-                          &e->user_agent, &e->arn,        &e->user_id,      &e->user_account, &e->user,
-                          &e->access_key, &e->error_code, &e->error_message};
-    size_t n = ARRAY_LEN(all);
+    return number ? a->texts[number]->s : NULL;
+}
+
+/* The members of an event that are texts, in the order of a record. */
+static void texts_of(struct audit_event *e, const char **ret[TEXTS])
+{
+    const char **all[TEXTS] = {&e->name,       &e->source,     &e->region,       &e->account,      &e->source_ip,
+                               &e->user_agent, &e->arn,        &e->user_id,      &e->user_account, &e->user,
+                               &e->access_key, &e->error_code, &e->error_message};
 
     memcpy(ret, all, sizeof(all));
-    for (size_t i = 0; i < e->n_resources; i++)
-        ret[n++] = &e->resources[i].name;
-    return n;
 }
-#define TEXTS_MAX (13 + AUDIT_RESOURCES_MAX)
+
+/* --- UUIDs --- */
+
+/* What is none becomes zeros. */
+static void uuid_parse(const char *s, uint8_t ret[16])
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = 0;
+
+    memset(ret, 0, 16);
+    for (; *s && n < 32; s++) {
+        const char *d = strchr(digits, *s);
+        if (!d)
+            continue; /* a hyphen */
+        ret[n / 2] |= (uint8_t)((d - digits) << (n % 2 ? 0 : 4));
+        n++;
+    }
+}
+
+static void uuid_format(const uint8_t id[16], char ret[40])
+{
+    char *to = ret;
+
+    for (int i = 0; i < 16; i++)
+        to += snprintf(to, 4, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
+}
 
 /* With what the file has; a line that a crash cut off gets its end, so that the next one stands by itself. */
 static int go_on(struct audit *a, const char *file, struct err *err)
@@ -124,7 +183,9 @@ int audit_new(const char *file, struct audit **ret, struct err *err)
     a->reads.max = AUDIT_READS_MAX;
     a->writes.v = xcalloc(a->writes.max, sizeof(*a->writes.v));
     a->reads.v = xcalloc(a->reads.max, sizeof(*a->reads.v));
-    map_init(&a->texts, free);
+    map_init(&a->by_text, free);
+    uint32_t none = new_number(a); /* 0 */
+    a->texts[none] = NULL;
     if (file && strcmp(file, "-") != 0 && go_on(a, file, err) < 0) {
         audit_free(a);
         return -1;
@@ -139,7 +200,9 @@ struct audit *audit_free(struct audit *a)
         return NULL;
     free(a->writes.v);
     free(a->reads.v);
-    map_release(&a->texts);
+    map_release(&a->by_text);
+    free(a->texts);
+    free(a->free_numbers);
     if (a->fd >= 0)
         close(a->fd);
     pthread_mutex_destroy(&a->lock);
@@ -260,19 +323,31 @@ static bool write_line(int fd, struct buf *line)
 
 void audit_keep(struct audit *a, struct audit_event *e)
 {
-    const char **texts[TEXTS_MAX];
-    struct ring *r = e->read_only ? &a->reads : &a->writes;
+    const char **texts[TEXTS];
+    struct record r = {.time_ns = e->time_ns, .n_resources = e->n_resources, .read_only = e->read_only};
+    struct ring *ring = e->read_only ? &a->reads : &a->writes;
 
+    texts_of(e, texts);
+    uuid_parse(e->id, r.id);
+    uuid_parse(e->request_id, r.request_id);
     pthread_mutex_lock(&a->lock);
-    struct audit_event *old = &r->v[r->next];
-    e->number = ++a->count;
-    for (size_t i = 0, n = texts_of(e, texts); i < n; i++)
-        *texts[i] = hold(a, *texts[i]);
-    for (size_t i = 0, n = texts_of(old, texts); i < n; i++)
-        let_go(a, *texts[i]);
-    *old = *e;
-    r->next = (r->next + 1) % r->max;
-    r->n = MIN_OF(r->n + 1, r->max);
+    r.number = e->number = ++a->count;
+    for (size_t i = 0; i < TEXTS; i++)
+        r.texts[i] = hold(a, *texts[i]);
+    for (size_t i = 0; i < r.n_resources; i++) {
+        r.resources[i] = hold(a, e->resources[i].name);
+        for (uint8_t k = 0; k < ARRAY_LEN(resource_members); k++)
+            if (strcmp(resource_members[k].type, e->resources[i].type) == 0)
+                r.types[i] = k;
+    }
+    struct record *old = &ring->v[ring->next];
+    for (size_t i = 0; i < TEXTS; i++)
+        let_go(a, old->texts[i]);
+    for (size_t i = 0; i < old->n_resources; i++)
+        let_go(a, old->resources[i]);
+    *old = r;
+    ring->next = (ring->next + 1) % ring->max;
+    ring->n = MIN_OF(ring->n + 1, ring->max);
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -312,8 +387,23 @@ bool audit_record(struct audit *a, const struct aws_call *c, const struct aws_se
 
 /* --- looking back --- */
 
+static void event_of(const struct audit *a, const struct record *r, struct audit_event *ret)
+{
+    const char **texts[TEXTS];
+
+    *ret = (struct audit_event){
+        .number = r->number, .time_ns = r->time_ns, .read_only = r->read_only, .n_resources = r->n_resources};
+    texts_of(ret, texts);
+    for (size_t i = 0; i < TEXTS; i++)
+        *texts[i] = text_of(a, r->texts[i]);
+    for (size_t i = 0; i < r->n_resources; i++)
+        ret->resources[i] = (struct audit_resource){resource_members[r->types[i]].type, text_of(a, r->resources[i])};
+    uuid_format(r->id, ret->id);
+    uuid_format(r->request_id, ret->request_id);
+}
+
 /* The i-th newest. */
-static const struct audit_event *nth(const struct ring *r, size_t i)
+static const struct record *nth(const struct ring *r, size_t i)
 {
     return i < r->n ? &r->v[(r->next + r->max - 1 - i) % r->max] : NULL;
 }
@@ -321,15 +411,21 @@ static const struct audit_event *nth(const struct ring *r, size_t i)
 void audit_each(struct audit *a, uint64_t number, bool (*fn)(void *ctx, const struct audit_event *e), void *ctx)
 {
     size_t w = 0, r = 0;
-    const struct audit_event *x, *y, *e;
+    const struct record *x, *y, *e;
+    bool more = true;
 
     pthread_mutex_lock(&a->lock);
     do {
+        struct audit_event event;
         x = nth(&a->writes, w);
         y = nth(&a->reads, r);
         e = !y || (x && x->number > y->number) ? x : y;
         w += e && e == x;
         r += e && e == y;
-    } while (e && (e->number >= number || fn(ctx, e)));
+        if (!e || e->number >= number)
+            continue;
+        event_of(a, e, &event);
+        more = fn(ctx, &event);
+    } while (e && more);
     pthread_mutex_unlock(&a->lock);
 }

@@ -41,8 +41,8 @@ struct audit_resource {
     const char *name;
 };
 
-/* What a record is made of. Texts belong to the trail, which keeps each once: callers and their programs are few. NULL
- * members are empty. */
+/* What a record is made of. NULL members are empty. (The trail keeps numbers of texts, each once: callers and their
+ * programs are few; the texts of an event that audit_each shows live until fn returns.) */
 struct audit_event {
     uint64_t number; /* counts up over all events */
     int64_t time_ns;

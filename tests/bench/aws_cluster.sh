@@ -51,6 +51,13 @@ resident "resident, $TASKS running tasks that it has made"
 asks "describe-clusters, $TASKS running tasks"
 ecs describe-tasks --cluster demo --tasks $(ecs list-tasks --cluster demo --query 'taskArns[:100]' --output text) >/dev/null
 resident "resident after that"
+python3 - "$first" <<'END'
+import boto3, sys
+ecs = boto3.client("ecs", endpoint_url="http://127.0.0.1:" + sys.argv[1])
+for _ in range(2100): # calls that change something, and need no write
+    ecs.create_cluster(clusterName="demo")
+END
+resident "resident with a full trail"
 kill "$pid"
 wait "$pid" 2>/dev/null
 gateway "$first"
