@@ -137,7 +137,7 @@ class Maker:
         if name == "serviceName" and self.operation == "CreateService":
             return self.rng.choice(["web", "s%d" % self.rng.randint(0, 15)])
         if self.operation in ("CreateCluster", "DeleteCluster") and name in ("cluster", "clusterName"):
-            return self.rng.choice(["rnd-a", "rnd-c", "rnd-d", "Rnd_E"])
+            return self.rng.choice(["rnd-b", "rnd-c", "rnd-d", "Rnd_E"])
         if name == "instanceIdentityDocument":
             return IDENTITY
         if name == "cluster" and self.rng.random() < 0.6:
