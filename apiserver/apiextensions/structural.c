@@ -1,7 +1,7 @@
 #include "apiserver/apiextensions/structural.h"
 
 #include "apiserver/apiextensions/formats.h"
-#include "apiserver/apiextensions/regex.h"
+#include "api/regex.h"
 #include "base/limits.h"
 
 #define DEPTH_MAX 256 /* of a schema */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "apiserver/apiextensions/formats.h"
-#include "apiserver/apiextensions/regex.h"
+#include "api/regex.h"
 #include "apiserver/apiextensions/structural.h"
 
 #define PATH_MAX_TEXT 4096

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "ecs/map/fault.h"
-#include "ecs/map/regex.h"
+#include "api/regex.h"
 
 #define VALUES_MAX 64 /* of an in (...) list */
 
@@ -29,7 +29,7 @@ struct query {
     struct str subject;
     struct str *list;
     size_t n;
-    struct regex *pattern; /* of MATCH and NOT_MATCH */
+    const struct regex *pattern; /* of MATCH and NOT_MATCH */
 };
 
 static const struct {
@@ -188,7 +188,7 @@ static int read_value(struct reader *r, struct query *q, struct err *err)
     if (!q->list)
         return err_set(err, ERR_TOO_LARGE, "the expression is too large");
     q->list[q->n++] = r->token;
-    if ((q->op == OP_MATCH || q->op == OP_NOT_MATCH) && !(q->pattern = regex_compile(r->a, r->token)))
+    if ((q->op == OP_MATCH || q->op == OP_NOT_MATCH) && regex_compile(r->a, r->token, &q->pattern, err) < 0)
         return bad(r, err);
     next(r);
     return 0;
@@ -347,7 +347,7 @@ static bool value_passes(const struct query *q, struct str v)
         return c <= 0;
     case OP_MATCH:
     case OP_NOT_MATCH:
-        return regex_matches(q->pattern, v);
+        return regex_match(q->pattern, v);
     default:
         for (size_t i = 0; i < q->n; i++) {
             if (str_eq(q->list[i], v))

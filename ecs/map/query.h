@@ -6,7 +6,7 @@
  * Operators: == equals, != not_equals, > greater_than, >= , <, <=, exists, !exists / not_exists, in, !in / not_in, =~
  * matches,
  * !~ not_matches; && and, || or, ! not, parentheses. Numbers, versions (1.9.2) and times are compared as such, anything
- * else as text. Pure; bounded in length (QUERY_MAX) and depth; what patterns are: regex.h.
+ * else as text. Pure; bounded in length (QUERY_MAX) and depth; patterns are those of api/regex.h, matched anywhere.
  */
 #ifndef ECS_MAP_QUERY_H
 #define ECS_MAP_QUERY_H

@@ -63,7 +63,7 @@ static const struct {
     {"(attribute:ecs.instance-type =~ ^(t2|m[45])\\..*$)", 0},
     {"attribute:ecs.instance-type =~ \"^t3 ?[.]small$\" and attribute:rank =~ ^\\d+$", 1},
     {"attribute:ecs.instance-type =~ t3(", -1},
-    {"attribute:ecs.instance-type =~ t{3}", -1},
+    {"attribute:ecs.instance-type =~ ^t{1}3", 1},
     {"", -1},
     {"attribute:rank", -1},
     {"attribute:rank ==", -1},

@@ -7,8 +7,8 @@
  *
  * A compiled expression is immutable and lives in its arena; any thread may match with it.
  */
-#ifndef APISERVER_APIEXTENSIONS_REGEX_H
-#define APISERVER_APIEXTENSIONS_REGEX_H
+#ifndef API_REGEX_H
+#define API_REGEX_H
 
 #include "base/arena.h"
 #include "base/err.h"

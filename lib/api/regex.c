@@ -1,4 +1,4 @@
-#include "apiserver/apiextensions/regex.h"
+#include "api/regex.h"
 
 #include <stdlib.h>
 
