@@ -22,11 +22,13 @@
 
 /* Annotations of pods, each followed by the container's name in the pod. kubelet/pod/ecs.h and kubelet/oci have the
  * other side; elsewhere a user by name does not start (runAsNonRoot), ulimits stay the runtime's, each container gets
- * the grace of the longest stopTimeout, and an init container that fails ends the task. */
-#define POD_USER "user.ecs.coracle.dev/"                 /* name of the image's /etc/passwd */
-#define POD_ULIMITS "ulimits.ecs.coracle.dev/"           /* nofile=1024:2048,core=0:unlimited */
-#define POD_STOP_TIMEOUT "stop-timeout.ecs.coracle.dev/" /* seconds */
-#define POD_MAY_FAIL "may-fail.ecs.coracle.dev/"         /* true: an init container whose failure is none */
+ * the grace of the longest stopTimeout, a container with a restartPolicy is started again however short it ran (and not
+ * at all before Kubernetes 1.35), and an init container that fails ends the task. */
+#define POD_USER "user.ecs.coracle.dev/"                   /* name of the image's /etc/passwd */
+#define POD_ULIMITS "ulimits.ecs.coracle.dev/"             /* nofile=1024:2048,core=0:unlimited */
+#define POD_STOP_TIMEOUT "stop-timeout.ecs.coracle.dev/"   /* seconds */
+#define POD_RESTART_AFTER "restart-after.ecs.coracle.dev/" /* seconds: what ran for less is not started again */
+#define POD_MAY_FAIL "may-fail.ecs.coracle.dev/"           /* true: an init container whose failure is none */
 
 /* One port of a container. host_port 0: the caller has still to choose one (bridge mode, hostPort 0 or absent). */
 struct pod_port {

@@ -63,6 +63,9 @@ void pod_annotate_containers(struct arena *a, const struct doc *taskdef, int64_t
             annotate(a, annotations, POD_ULIMITS, name, ulimits(a, doc_get(c, "ulimits")));
         if (stop < grace_s)
             annotate(a, annotations, POD_STOP_TIMEOUT, name, doc_printf(a, "%lld", (long long)stop));
+        if (doc_true(doc_path(c, "restartPolicy.enabled")))
+            annotate(a, annotations, POD_RESTART_AFTER, name,
+                     doc_printf(a, "%lld", (long long)taskdef_restart_period(c)));
         if (may_fail(taskdef, name))
             annotate(a, annotations, POD_MAY_FAIL, name, doc_string(a, STR("true")));
     }

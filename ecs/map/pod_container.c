@@ -390,6 +390,23 @@ static void set_security(struct pod_work *w, struct doc *k, const struct doc *c)
         doc_set(k, "securityContext", sc);
 }
 
+/* Started again after any end but the ignored ones. The pod itself restarts nothing. */
+static void set_restarts(struct pod_work *w, struct doc *k, const struct doc *c)
+{
+    const struct doc *ignored = doc_path(c, "restartPolicy.ignoredExitCodes");
+    struct doc *rules, *rule = doc_object(w->a), *codes = doc_object(w->a);
+
+    if (!doc_true(doc_path(c, "restartPolicy.enabled")))
+        return;
+    doc_set(k, "restartPolicy", doc_string(w->a, STR("Never")));
+    rules = doc_need_array(w->a, k, "restartPolicyRules");
+    doc_set(codes, "operator", doc_string(w->a, STR("NotIn")));
+    doc_set(codes, "values", ignored ? doc_clone(w->a, ignored, true) : doc_array(w->a));
+    doc_set(rule, "action", doc_string(w->a, STR("Restart")));
+    doc_set(rule, "exitCodes", codes);
+    doc_append(rules, rule);
+}
+
 struct doc *pod_container(struct pod_work *w, const struct doc *c, enum pod_place place)
 {
     struct doc *k = doc_object(w->a);
@@ -400,6 +417,8 @@ struct doc *pod_container(struct pod_work *w, const struct doc *c, enum pod_plac
     doc_set(k, "image", doc_string(w->a, doc_str(doc_get(c, "image"))));
     if (place == PLACE_SIDECAR)
         doc_set(k, "restartPolicy", doc_string(w->a, STR("Always")));
+    else if (place == PLACE_MAIN)
+        set_restarts(w, k, c);
     set_words(w->a, k, "command", doc_get(c, "entryPoint"));
     set_words(w->a, k, "args", doc_get(over, "command") ? doc_get(over, "command") : doc_get(c, "command"));
     if (doc_str(doc_get(c, "workingDirectory")).n > 0)

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "ecs/map/status_rules.h"
+#include "ecs/map/taskdef_rules.h"
 
 /* Waiting reasons of the kubelet that will not get better, and what ECS says. */
 static const struct {
@@ -232,6 +233,26 @@ static void add_times(struct verdict *v, const struct doc *running, const struct
         v->end_s = end;
 }
 
+#define RESTART_WAIT_S 10 /* how long after its end a container is expected to be started again */
+
+/* It has ended, and its restartPolicy brings it back. On a node where nothing does, it counts as ended after a while.
+ */
+static bool will_restart(struct derive *d, const struct doc *def, const struct doc *ended)
+{
+    int64_t begin = time_of(ended, "startedAt"), end = time_of(ended, "finishedAt");
+
+    if (!ended || !doc_true(doc_path(def, "restartPolicy.enabled")) || d->pod_over ||
+        str_is(doc_str(doc_get(d->task, "desiredStatus")), "STOPPED") || end - begin < taskdef_restart_period(def) ||
+        d->o->now_s - end >= RESTART_WAIT_S)
+        return false;
+    doc_foreach (doc_path(def, "restartPolicy.ignoredExitCodes"), code) {
+        if (doc_equal(code, doc_get(ended, "exitCode")))
+            return false;
+    }
+    status_again(d, end + RESTART_WAIT_S);
+    return true;
+}
+
 static void one_container(struct derive *d, const struct doc *def, struct doc *c)
 {
     bool essential = doc_true(doc_get(def, "essential"));
@@ -239,7 +260,12 @@ static void one_container(struct derive *d, const struct doc *def, struct doc *c
     const struct doc *s = status_of(d->o->pod, pod_name(d->a, name));
     const struct doc *running = doc_path(s, "state.running"), *ended = doc_path(s, "state.terminated");
 
-    if (!ended && doc_int_or(doc_get(s, "restartCount"), 0) >= RESTARTS_THAT_EXIT)
+    if (will_restart(d, def, ended)) {
+        d->v.seen_alive = true;
+        return;
+    }
+    if (!ended && doc_int_or(doc_get(s, "restartCount"), 0) >= RESTARTS_THAT_EXIT &&
+        !doc_true(doc_path(def, "restartPolicy.enabled")))
         ended = doc_path(s, "lastState.terminated");
     if (str_is(doc_str(doc_get(c, "lastStatus")), "STOPPED") || ended || d->pod_over)
         set_exit(d, c, ended);

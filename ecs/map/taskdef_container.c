@@ -259,6 +259,45 @@ static int check_image(const struct doc *td, const struct doc *c, struct err *er
     return 0;
 }
 
+/* --- restarts --- */
+
+#define IGNORED_CODES_MAX 50
+#define RESTART_PERIOD 300
+#define RESTART_PERIOD_MIN 60
+#define RESTART_PERIOD_MAX 1800
+
+int64_t taskdef_restart_period(const struct doc *container)
+{
+    return doc_int_or(doc_path(container, "restartPolicy.restartAttemptPeriod"), RESTART_PERIOD);
+}
+
+/* Then it may be an init container of the pod. */
+static bool is_awaited(const struct doc *td, struct str name)
+{
+    doc_foreach (doc_get(td, "containerDefinitions"), c) {
+        doc_foreach (doc_get(c, "dependsOn"), d) {
+            if (str_eq(doc_str(doc_get(d, "containerName")), name))
+                return true;
+        }
+    }
+    return false;
+}
+
+static int check_restarts(const struct doc *td, const struct doc *c, struct err *err)
+{
+    const struct doc *policy = doc_get(c, "restartPolicy");
+    int64_t period = doc_int_or(doc_get(policy, "restartAttemptPeriod"), RESTART_PERIOD_MIN);
+
+    if (period < RESTART_PERIOD_MIN || period > RESTART_PERIOD_MAX)
+        return taskdef_invalid(err, c, "'restartAttemptPeriod' must be between %d and %d.", RESTART_PERIOD_MIN,
+                               RESTART_PERIOD_MAX);
+    if (doc_count(doc_get(policy, "ignoredExitCodes")) > IGNORED_CODES_MAX)
+        return taskdef_invalid(err, c, "'ignoredExitCodes' has more than %d codes.", IGNORED_CODES_MAX);
+    if (doc_true(doc_get(policy, "enabled")) && is_awaited(td, doc_str(doc_get(c, "name"))))
+        return taskdef_invalid(err, c, "'restartPolicy' is not supported for a container that others depend on.");
+    return 0;
+}
+
 /* --- all of it --- */
 
 static int check_timeouts(const struct doc *td, const struct doc *c, struct err *err)
@@ -279,7 +318,7 @@ static int one_container(struct arena *a, struct doc *td, struct doc *c, struct 
 {
     if (taskdef_check_refused(td, c, err) < 0 || check_image(td, c, err) < 0 || taskdef_check_linux(td, c, err) < 0 ||
         check_memory(td, c, err) < 0 || check_mounts(td, c, err) < 0 || fill_health(a, c, err) < 0 ||
-        check_logs(td, c, err) < 0 || check_timeouts(td, c, err) < 0)
+        check_logs(td, c, err) < 0 || check_timeouts(td, c, err) < 0 || check_restarts(td, c, err) < 0)
         return -1;
     if (!doc_get(c, "cpu"))
         doc_set(c, "cpu", doc_int(a, 0));

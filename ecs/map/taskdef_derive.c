@@ -32,6 +32,7 @@ static const struct {
     {"com.amazonaws.ecs.capability.docker-remote-api.1.29", "healthCheck", NULL},
     {"com.amazonaws.ecs.capability.privileged-container", "privileged", NULL},
     {"ecs.capability.container-health-check", "healthCheck", NULL},
+    {"ecs.capability.container-restart-policy", "restartPolicy.enabled", NULL},
     {"ecs.capability.container-ordering", "dependsOn", NULL},
     {"ecs.capability.pid-ipc-namespace-sharing", NULL, "pidMode"},
     {"ecs.capability.pid-ipc-namespace-sharing", NULL, "ipcMode"},

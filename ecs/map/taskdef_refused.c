@@ -34,7 +34,6 @@ static const struct {
     {"firelensConfiguration", "logs are read with kubectl logs"},
     {"credentialSpecs", "there is no Active Directory"},
     {"disableNetworking", "the containers of a task share one network"},
-    {"restartPolicy.enabled", "a task never restarts a container; let a service replace the task"},
     {"linuxParameters.devices", "a pod gets devices with 'privileged' only"},
     {"linuxParameters.maxSwap", "Kubernetes gives containers no swap"},
 };

@@ -34,6 +34,8 @@ struct taskdef_user {
 bool taskdef_parse_user(struct str user, struct taskdef_user *ret);
 /* "label:..." is known and refused. ret_profile: AppArmor's, empty for no-new-privileges. */
 bool taskdef_security_option(struct str option, struct str *ret_profile);
+/* How long it must have run to be started again: restartAttemptPeriod, else 300. */
+int64_t taskdef_restart_period(const struct doc *container);
 /* A tmpfs is made with these options, or they say nothing about one. */
 bool taskdef_tmpfs_option(struct str option);
 /* "8080-8090" */

@@ -1,5 +1,6 @@
 #include "kubelet/pod/actions.h"
 
+#include "base/clock.h"
 #include "kubelet/pod/ecs.h"
 
 struct compute {
@@ -10,15 +11,18 @@ struct compute {
     struct pod_actions *out;
 };
 
-bool container_should_restart(const Corev1__Pod *pod, const struct runtime_container *state)
+static int64_t ran_s(const struct runtime_container *r)
+{
+    return (r->finished_ns - r->started_ns) / NS_PER_S;
+}
+
+bool container_should_restart(const Corev1__Pod *pod, const Corev1__Container *k, const struct runtime_container *state)
 {
     if (pod_deleting(pod))
         return false;
     if (!state || state->state == CONTAINER_CREATED || state->state == CONTAINER_UNKNOWN)
         return true;
-    if (state->state == CONTAINER_RUNNING || pod_restarts_never(pod))
-        return false;
-    return pod_restarts_always(pod) || state->exit_code != 0;
+    return state->state == CONTAINER_EXITED && container_restarts(pod, k, state->exit_code, ran_s(state));
 }
 
 /* The newest container of that name in the sandbox that is in use: older sandboxes are history. */
@@ -157,10 +161,12 @@ static bool advance_init(struct compute *c, size_t index, const struct runtime_c
             return true;
         break;
     }
-    if (pod_restarts_never(c->pod))
-        out->kill_pod = true;
-    else
+    const Corev1__Container *k = c->pod->spec->initcontainers[index];
+    if (r->state == CONTAINER_EXITED ? container_restarts(c->pod, k, r->exit_code, ran_s(r))
+                                     : !container_restarts_never(c->pod, k))
         out->start_init[out->n_start_init++] = index;
+    else
+        out->kill_pod = true;
     return false;
 }
 
@@ -195,7 +201,7 @@ static bool plan_init(struct compute *c)
 static bool keep_container(struct compute *c, size_t index, const struct runtime_container *r)
 {
     const Corev1__Container *k = c->pod->spec->containers[index];
-    bool restart = !pod_restarts_never(c->pod);
+    bool restart = !container_restarts_never(c->pod, k);
     enum kill_reason reason;
     const char *message;
     if (r->hash && r->hash != container_hash(k->name, k->image)) {
@@ -229,7 +235,7 @@ static void plan_containers(struct compute *c)
             keep += keep_container(c, i, r);
             continue;
         }
-        if (!container_should_restart(c->pod, r))
+        if (!container_should_restart(c->pod, spec->containers[i], r))
             continue;
         if (r && r->state == CONTAINER_UNKNOWN)
             add_kill(c, r, spec->containers[i], KILL_UNKNOWN,

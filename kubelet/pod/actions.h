@@ -46,6 +46,7 @@ void pod_actions_compute(struct arena *a, const Corev1__Pod *pod, const struct r
                          const struct probe_view *probes, struct pod_actions *ret);
 
 /* Would this container be started (again), from its restart policy and how it ended? state NULL = never was. */
-bool container_should_restart(const Corev1__Pod *pod, const struct runtime_container *state);
+bool container_should_restart(const Corev1__Pod *pod, const Corev1__Container *k,
+                              const struct runtime_container *state);
 
 #endif

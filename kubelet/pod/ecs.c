@@ -35,6 +35,14 @@ int64_t ecs_stop_grace(const Corev1__Pod *p, const char *container, int64_t pod_
     return MIN_OF(MAX_OF(s, 1), pod_grace_s);
 }
 
+int64_t ecs_restart_after(const Corev1__Pod *p, const char *container)
+{
+    const char *text = annotation(p, "restart-after", container);
+    int64_t s;
+
+    return text && parse_range(str_of(text), 0, 24 * 3600, &s) ? s : 0;
+}
+
 bool ecs_may_fail(const Corev1__Pod *p, const char *container)
 {
     return text_is(annotation(p, "may-fail", container), "true");

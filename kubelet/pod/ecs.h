@@ -15,6 +15,8 @@
 const char *ecs_user_name(const Corev1__Pod *p, const char *container);
 /* The grace of that container: its own when it is shorter than the pod's. */
 int64_t ecs_stop_grace(const Corev1__Pod *p, const char *container, int64_t pod_grace_s);
+/* How long that container must have run for a restart by its rules; 0 when nothing is asked for. */
+int64_t ecs_restart_after(const Corev1__Pod *p, const char *container);
 /* An init container whose failure is none. */
 bool ecs_may_fail(const Corev1__Pod *p, const char *container);
 

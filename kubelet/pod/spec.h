@@ -45,6 +45,11 @@ static inline bool pod_finished(const Corev1__Pod *p)
 {
     return p->status && (text_is(p->status->phase, "Succeeded") || text_is(p->status->phase, "Failed"));
 }
+/* Is a container (also an init container that is none of a sidecar) started again after it has ended like that? By its
+ * own rules and restartPolicy when it has one, else by the pod's. */
+bool container_restarts(const Corev1__Pod *p, const Corev1__Container *k, int32_t exit_code, int64_t ran_s);
+/* May it be, whatever the end? */
+bool container_restarts_never(const Corev1__Pod *p, const Corev1__Container *k);
 /* Mirror pods stand for static ones; they are not run from the API. */
 const char *pod_annotation(const Corev1__Pod *p, const char *key); /* NULL when absent */
 

@@ -162,7 +162,8 @@ static void mark_waiting(struct arena *a, const struct status_input *in, const s
                          Corev1__ContainerStatus *out)
 {
     const struct waiting_reason *w = find_waiting(in, out->name);
-    if (!w || in->terminal || !container_should_restart(in->pod, r))
+    const Corev1__Container *k = w ? pod_find_container(in->pod, out->name, &(bool){false}) : NULL;
+    if (!k || in->terminal || !container_should_restart(in->pod, k, r))
         return;
     if (out->state->terminated)
         out->laststate = out->state;
@@ -227,6 +228,11 @@ static void tally_one(struct tally *t, const Corev1__ContainerStatus *s)
     }
 }
 
+static int64_t ran_s(const Corev1__ContainerStateTerminated *t)
+{
+    return t->finishedat && t->startedat ? t->finishedat->seconds - t->startedat->seconds : 0;
+}
+
 /* Are the init containers at work still, or has one failed for good? */
 static const char *init_phase(const Corev1__Pod *pod, const Corev1__PodStatus *st, struct tally *sidecars)
 {
@@ -251,7 +257,7 @@ static const char *init_phase(const Corev1__Pod *pod, const Corev1__PodStatus *s
             pending |= !initialized;
         else if (end->exitcode != 0 && ecs_may_fail(pod, k->name))
             continue;
-        else if (end->exitcode != 0 && pod_restarts_never(pod))
+        else if (end->exitcode != 0 && !container_restarts(pod, k, end->exitcode, ran_s(end)))
             failed = true;
         else if (end->exitcode != 0)
             pending |= !initialized;
@@ -259,11 +265,17 @@ static const char *init_phase(const Corev1__Pod *pod, const Corev1__PodStatus *s
     return failed ? "Failed" : pending ? "Pending" : NULL;
 }
 
-static bool some_will_restart(const Corev1__Pod *pod, const struct tally *t)
+static bool some_will_restart(const Corev1__Pod *pod, const Corev1__PodStatus *st)
 {
-    if (pod_restarts_always(pod))
-        return t->stopped > 0;
-    return !pod_restarts_never(pod) && t->stopped > t->succeeded;
+    for (size_t i = 0; i < st->n_containerstatuses; i++) {
+        const Corev1__ContainerStatus *s = st->containerstatuses[i];
+        const Corev1__ContainerStateTerminated *end = s->state->terminated ? s->state->terminated
+                                                      : s->laststate       ? s->laststate->terminated
+                                                                           : NULL;
+        if (end && container_restarts(pod, pod->spec->containers[i], end->exitcode, ran_s(end)))
+            return true;
+    }
+    return false;
 }
 
 static const char *phase_of(const struct status_input *in, const Corev1__PodStatus *st)
@@ -285,7 +297,7 @@ static const char *phase_of(const struct status_input *in, const Corev1__PodStat
     if (t.running > 0 && t.unknown == 0)
         return "Running";
     if (t.running == 0 && t.stopped > 0 && t.unknown == 0) {
-        if (some_will_restart(in->pod, &t))
+        if (some_will_restart(in->pod, st))
             return "Running";
         return t.succeeded == t.stopped ? "Succeeded" : "Failed";
     }

@@ -59,7 +59,7 @@ says "A dependency container with HEALTHY condition must have health check confi
     "$m, \"dependsOn\": [{\"containerName\": \"a\", \"condition\": \"HEALTHY\"}]" "" '{"name": "a", "image": "i", "memory": 64}'
 says "Soft limit exceeds hard limit for ulimit nofile" "$m, \"ulimits\": [{\"name\": \"nofile\", \"softLimit\": 2, \"hardLimit\": 1}]"
 # What is not here yet is named.
-for refused in '"environmentFiles": [{"type": "s3", "value": "arn"}]' '"disableNetworking": true' '"restartPolicy": {"enabled": true}' \
+for refused in '"environmentFiles": [{"type": "s3", "value": "arn"}]' '"disableNetworking": true' \
     '"firelensConfiguration": {"type": "fluentbit"}' '"credentialSpecs": ["x"]'; do
     name=${refused#\"}
     says "${in}'${name%%\"*}" "$m, $refused"

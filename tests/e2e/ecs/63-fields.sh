@@ -86,6 +86,23 @@ proxied = start("proxied", container("proxy", "sleep 2; touch /tmp/ok; " + forev
 docker = [{"name": "e2e-fields", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True, "driver": "local"}}]
 point = [{"sourceVolume": "e2e-fields", "containerPath": "/v"}]
 keep = start("keep", container("main", "echo kept > /v/word", mountPoints=point), volumes=docker)
+early = start("early", container("main", "exit 4", restartPolicy={"enabled": True, "restartAttemptPeriod": 60}))
+# The shortest restartAttemptPeriod is a minute: what the kubelet makes of it is asked with a pod of a second.
+subprocess.run(["kubectl", "-n", "ecs-" + CLUSTER, "create", "-f", "-"], check=True, text=True, stdout=subprocess.DEVNULL, input="""
+apiVersion: v1
+kind: Pod
+metadata: {name: again, annotations: {restart-after.ecs.coracle.dev/main: "1"}}
+spec:
+  restartPolicy: Never
+  volumes: [{name: v, emptyDir: {}}]
+  containers:
+  - name: main
+    image: coracle.local/busybox:1
+    command: [sh, -c, "echo x >> /v/n; [ $(wc -l < /v/n) -gt 2 ] || sleep 2; exit 3"]
+    volumeMounts: [{name: v, mountPath: /v}]
+    restartPolicy: Never
+    restartPolicyRules: [{action: Restart, exitCodes: {operator: NotIn, values: [7]}}]
+""")
 nobody = start("nobody", container("main", "true", user="no-such-user"))
 
 wait(60, lambda: see(health)["healthStatus"] == "HEALTHY")
@@ -122,6 +139,9 @@ again = start("again", container("main", "echo word=$(cat /v/word); echo end=; s
 expect(says(again, "main"), word="kept")
 t = until(nobody, "STOPPED")
 assert t["stopCode"] == "TaskFailedToStart" and "no users found" in t["stoppedReason"], t
+t = until(early, "STOPPED")
+assert t["containers"][0]["exitCode"] == 4 and t["stopCode"] == "EssentialContainerExited", t
+wait(60, lambda: kubectl("", "get", "pod", "again", "-o", "jsonpath={.status.phase} {.status.containerStatuses[0].restartCount}") == "Failed 2")
 wait(60, lambda: see(health)["healthStatus"] == "UNHEALTHY")
 t = see(health)
 assert t["lastStatus"] == "RUNNING" and t["containers"][0]["healthStatus"] == "UNHEALTHY", t

@@ -158,6 +158,48 @@ static struct doc *derive(struct arena *a, const char *task, const char *pod, bo
     return derive_in(a, "bridge", task, pod, made, NULL);
 }
 
+#define ENDED(code, second)                                                                                            \
+    "{'status':{'phase':'Running','containerStatuses':[{'name':'a','state':{'terminated':{'exitCode':" code            \
+    ",'startedAt':'1970-01-12T13:44:00Z','finishedAt':'1970-01-12T13:46:" second "Z'}}}]}}"
+
+/* Container a has restartPolicy with a period of 60 s, and code 3 is ignored. It is 13:46:40. */
+static const struct {
+    const char *pod, *path, *value;
+} restart_cases[] = {
+    {ENDED("1", "35"), "lastStatus", "'RUNNING'"},
+    {ENDED("1", "35"), "containers/0/exitCode", NULL},
+    {ENDED("1", "30"), "stopCode", "'EssentialContainerExited'"}, /* nothing has started it again for ten seconds */
+    {ENDED("3", "35"), "stopCode", "'EssentialContainerExited'"},
+    {"{'status':{'phase':'Running','containerStatuses':[{'name':'a','restartCount':2," RUN
+     ",'lastState':{'terminated':{'exitCode':4}}}]}}",
+     "lastStatus", "'RUNNING'"},
+    {"{'status':{'phase':'Running','containerStatuses':[{'name':'a','state':{'terminated':{'exitCode':1,'startedAt':"
+     "'1970-01-12T13:46:30Z','finishedAt':'1970-01-12T13:46:39Z'}}}]}}",
+     "stopCode", "'EssentialContainerExited'"}, /* too short */
+    {"{'status':{'phase':'Failed','containerStatuses':[{'name':'a','state':{'terminated':{'exitCode':1,'startedAt':"
+     "'1970-01-12T13:44:00Z','finishedAt':'1970-01-12T13:46:39Z'}}}]}}",
+     "lastStatus", "'STOPPED'"},
+};
+
+static void a_restart_policy_is_waited_for(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(restart_cases); i++) {
+        _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
+        struct task_observation o = {
+            .task = doc_of(a, RAN),
+            .taskdef = doc_of(a, "{'containerDefinitions':[{'name':'a','image':'i','essential':true,'restartPolicy':{"
+                                 "'enabled':true,'restartAttemptPeriod':60,'ignoredExitCodes':[3]}}]}"),
+            .pod = doc_of(a, restart_cases[i].pod),
+            .now_s = NOW,
+        };
+        struct err err = ERR_INIT;
+        struct doc *ret;
+
+        assert_int_equal(task_status(a, &o, &ret, NULL, &err), 0);
+        assert_doc(a, ret, restart_cases[i].path, restart_cases[i].value);
+    }
+}
+
 static void pods_tell_what_tasks_do(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -311,15 +353,11 @@ static void pods_of_stopping_tasks_are_removed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pods_tell_what_tasks_do),
-        cmocka_unit_test(interfaces_come_and_go),
-        cmocka_unit_test(a_lost_host_stops_its_tasks),
-        cmocka_unit_test(start_timeouts_end_the_task),
-        cmocka_unit_test(failed_dependencies_end_the_task),
-        cmocka_unit_test(setups_have_a_limit),
-        cmocka_unit_test(containers_have_arns_of_their_own),
-        cmocka_unit_test(health_is_looked_at_again),
-        cmocka_unit_test(pods_of_stopping_tasks_are_removed),
+        cmocka_unit_test(pods_tell_what_tasks_do),     cmocka_unit_test(a_restart_policy_is_waited_for),
+        cmocka_unit_test(interfaces_come_and_go),      cmocka_unit_test(a_lost_host_stops_its_tasks),
+        cmocka_unit_test(start_timeouts_end_the_task), cmocka_unit_test(failed_dependencies_end_the_task),
+        cmocka_unit_test(setups_have_a_limit),         cmocka_unit_test(containers_have_arns_of_their_own),
+        cmocka_unit_test(health_is_looked_at_again),   cmocka_unit_test(pods_of_stopping_tasks_are_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

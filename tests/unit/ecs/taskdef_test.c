@@ -113,9 +113,11 @@ static const struct {
     {ONE(",'privileged':true,'dockerSecurityOptions':['no-new-privileges']"),
      "Invalid setting for container 'web'. 'no-new-privileges' is not supported in a privileged container."},
     {ONE(",'restartPolicy':{'enabled':false}"), NULL},
-    {ONE(",'restartPolicy':{'enabled':true}"), "Invalid setting for container 'web'. 'restartPolicy.enabled' is not "
-                                               "supported: a task never restarts a container; "
-                                               "let a service replace the task."},
+    {ONE(",'restartPolicy':{'enabled':true,'ignoredExitCodes':[0,3],'restartAttemptPeriod':60}"), NULL},
+    {ONE(",'restartPolicy':{'enabled':true,'restartAttemptPeriod':59}"),
+     "Invalid setting for container 'web'. 'restartAttemptPeriod' must be between 60 and 1800."},
+    {TWO(",'restartPolicy':{'enabled':true}", ",'dependsOn':[{'containerName':'a','condition':'START'}]"),
+     "Invalid setting for container 'a'. 'restartPolicy' is not supported for a container that others depend on."},
     {ONE(",'user':'nginx'"), NULL},
     {ONE(",'user':'nginx:101'"), NULL},
     {ONE(",'user':'nginx:www'"),

@@ -57,6 +57,14 @@ struct example {
 #define PROBED                                                                                                         \
     SPEC("'containers':[{'name':'main','image':'i','livenessProbe':{'exec':{'command':['x']}},'startupProbe':{'exec':" \
          "{'command':['x']}}}]")
+#define RULES(policy, rules)                                                                                           \
+    "{'metadata':{'name':'p','namespace':'ecs-d','uid':'u','annotations':{'restart-after.ecs.coracle.dev/main':'1'}}," \
+    "'spec':{'restartPolicy':'Never','containers':[{'name':'main','image':'i','restartPolicy':'" policy "'" rules      \
+    "}]}}"
+#define NOT_IN_3 ",'restartPolicyRules':[{'action':'Restart','exitCodes':{'operator':'NotIn','values':[3]}}]"
+#define SLOW                                                                                                           \
+    "{'metadata':{'name':'p','namespace':'ecs-d','uid':'u','annotations':{'restart-after.ecs.coracle.dev/main':'2'}}," \
+    "'spec':{'restartPolicy':'Never','containers':[{'name':'main','image':'i','restartPolicy':'Never'" NOT_IN_3 "}]}}"
 #define DELETING                                                                                                       \
     "{'metadata':{'name':'p','namespace':'d','uid':'u','deletionTimestamp':'2026-01-01T00:00:00Z'},'spec':{"           \
     "'containers':[{'name':'main','image':'i'}]}}"
@@ -71,6 +79,14 @@ static const struct example examples[] = {
     {ON_FAILURE, "gone; a exited 0; b exited 1", "", "", "kill-pod sandbox(1) start(b)"},
     {ON_FAILURE, "gone; a exited 0; b exited 0", "", "", "kill-pod"},
     {INIT, "", "", "", "kill-pod sandbox(0) init(i1)"},
+    /* a container's own policy and rules; it has run for a second */
+    {RULES("Never", NOT_IN_3), "ready 10.0.0.1; main exited 1", "", "", "start(main)"},
+    {RULES("Never", NOT_IN_3), "ready 10.0.0.1; main exited 0", "", "", "start(main)"},
+    {RULES("Never", NOT_IN_3), "ready 10.0.0.1; main exited 3", "", "", "kill-pod"},
+    {RULES("OnFailure", ""), "ready 10.0.0.1; main exited 3", "", "", "start(main)"},
+    {RULES("OnFailure", ""), "ready 10.0.0.1; main exited 0", "", "", "kill-pod"},
+    {RULES("Always", ""), "ready 10.0.0.1; main exited 0", "", "", "start(main)"},
+    {SLOW, "ready 10.0.0.1; main exited 1", "", "", "kill-pod"},
     /* restart policies */
     {ONE, "ready 10.0.0.1", "", "", "start(main)"},
     {ONE, "ready 10.0.0.1; main running", "", "", ""},

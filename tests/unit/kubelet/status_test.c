@@ -57,6 +57,11 @@ static const Corev1__PodCondition *condition(const Corev1__PodStatus *s, const c
     "i1':'true'}},'spec'"                                                                                              \
     ":{'restartPolicy':'Never','initContainers':[{'name':'i1','image':'i'}],'containers':[{'name':'main','image':'i'}" \
     "]}}"
+#define RULES(seconds)                                                                                                 \
+    "{'metadata':{'name':'p','namespace':'ecs-d','uid':'u','annotations':{'restart-after.ecs.coracle.dev/"             \
+    "main':'" seconds                                                                                                  \
+    "'}},'spec':{'restartPolicy':'Never','containers':[{'name':'main','image':'i','restartPolicy':'Never',"            \
+    "'restartPolicyRules':[{'action':'Restart','exitCodes':{'operator':'NotIn','values':[3]}}]}]}}"
 #define READY_PROBE SPEC("'containers':[{'name':'main','image':'i','readinessProbe':{'exec':{'command':['x']}}}]")
 
 static const struct {
@@ -82,6 +87,10 @@ static const struct {
     {INIT, "ready 10.0.0.1; i1 exited 0", false, "Pending"},
     {INIT, "ready 10.0.0.1; main running; i1 exited 0", false, "Running"},
     {INIT_NEVER, "ready 10.0.0.1; i1 exited 1", false, "Failed"},
+    {RULES("1"), "ready 10.0.0.1; main exited 1", false, "Running"},
+    {RULES("1"), "ready 10.0.0.1; main exited 3", false, "Failed"},
+    {RULES("2"), "ready 10.0.0.1; main exited 1", false, "Failed"},
+    {RULES("1"), "ready 10.0.0.1; main exited 1", true, "Failed"},
     {MAY_FAIL, "ready 10.0.0.1; i1 exited 1", false, "Pending"},
     {MAY_FAIL, "ready 10.0.0.1; main running; i1 exited 1", false, "Running"},
     {MAY_FAIL, "ready 10.0.0.1; main exited 0; i1 exited 1", true, "Succeeded"},
