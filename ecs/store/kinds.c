@@ -3,6 +3,7 @@
 /* clang-format off */
 #define CONTAINER_STATUS(p) p ".name", p ".state", p ".lastState", p ".ready", p ".started", p ".restartCount",        \
     p ".imageID", p ".containerID"
+#define CONDITION(p) p ".type", p ".status", p ".lastTransitionTime", p ".message"
 #define WITHOUT_MANAGED_FIELDS {.paths = {"metadata.managedFields"}}
 /* clang-format on */
 
@@ -112,7 +113,7 @@ const struct ecs_kind ecs_kinds[ECS_KINDS] = {
                           {"metadata.name", "metadata.namespace", "metadata.uid", "metadata.resourceVersion",
                            "metadata.creationTimestamp", "metadata.deletionTimestamp", "spec.nodeName", "status.phase",
                            "status.message", "status.reason", "status.hostIP", "status.podIP", "status.startTime",
-                           CONTAINER_STATUS("status.containerStatuses"),
+                           CONDITION("status.conditions"), CONTAINER_STATUS("status.containerStatuses"),
                            CONTAINER_STATUS("status.initContainerStatuses")}}},
 };
 

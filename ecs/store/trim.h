@@ -8,7 +8,7 @@
 
 #include "api/doc.h"
 
-#define ECS_TRIM_PATHS_MAX 32
+#define ECS_TRIM_PATHS_MAX 40
 
 struct ecs_trim {
     bool keep; /* true: only these members and all below them; false: everything but these */

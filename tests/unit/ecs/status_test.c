@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "ecs/map/status.h"
+#include "ecs/store/kinds.h"
 #include "map_doc.h"
 
 #define NOW 1000000
@@ -129,6 +130,12 @@ static const struct {
      "'DEPROVISIONING'"},
 };
 
+/* A pod as the store keeps it: what the rules read must be there. */
+static struct doc *pod_of(struct arena *a, const char *text)
+{
+    return ecs_trimmed(a, &ecs_kinds[ECS_POD].trim, doc_of(a, text));
+}
+
 static struct doc *derive_in(struct arena *a, const char *mode, const char *task, const char *pod, bool made,
                              int64_t *ret_again)
 {
@@ -138,7 +145,7 @@ static struct doc *derive_in(struct arena *a, const char *mode, const char *task
         .taskdef = doc_of(a, "{'containerDefinitions':[{'name':'a','image':'i','essential':true,'healthCheck':{"
                              "'command':['CMD','x'],'interval':30,'timeout':5,'retries':3}},"
                              "{'name':'b','image':'i','essential':false}]}"),
-        .pod = doc_of(a, pod),
+        .pod = pod_of(a, pod),
         .ports = &port,
         .n_ports = 1,
         .now_s = NOW,
@@ -224,7 +231,7 @@ static void a_lost_host_stops_its_tasks(void **state)
     _cleanup_(arena_freep) struct arena *a = arena_new(MIB);
     struct task_observation o = {.task = doc_of(a, RAN),
                                  .taskdef = doc_of(a, "{'containerDefinitions':[{'name':'a','essential':true}]}"),
-                                 .pod = doc_of(a, POD("Running", RUN, RUN)),
+                                 .pod = pod_of(a, POD("Running", RUN, RUN)),
                                  .host_lost = "Host gone",
                                  .now_s = NOW};
     struct err err = ERR_INIT;
@@ -259,7 +266,7 @@ static void start_timeouts_end_the_task(void **state)
             .task = doc_of(a, NEW),
             .taskdef = doc_of(a, "{'containerDefinitions':[{'name':'a','essential':true,'dependsOn':[{'containerName':"
                                  "'b','condition':'COMPLETE'}]},{'name':'b','essential':false,'startTimeout':20}]}"),
-            .pod = doc_of(a, pod),
+            .pod = pod_of(a, pod),
             .now_s = NOW};
         struct err err = ERR_INIT;
         struct doc *ret;
@@ -300,7 +307,7 @@ static void failed_dependencies_end_the_task(void **state)
         .task = doc_of(a, NEW),
         .taskdef = doc_of(a, "{'containerDefinitions':[{'name':'a','essential':true,'dependsOn':[{'containerName':"
                              "'b','condition':'SUCCESS'}]},{'name':'b','essential':false}]}"),
-        .pod = doc_of(a, "{'status':{'phase':'Failed','containerStatuses':[{'name':'a'," WAIT(
+        .pod = pod_of(a, "{'status':{'phase':'Failed','containerStatuses':[{'name':'a'," WAIT(
                              "PodInitializing") "}],'initContainerStatuses':[{'name':'b'," EXIT("4") "}]}}"),
         .now_s = NOW};
     struct err err = ERR_INIT;
