@@ -1,8 +1,8 @@
 # cluster: --nodes 1
 # The members of task definitions on real containers: each container prints what it sees.
 
-check "what containers see of their definitions" ecs_python <<'END'
-import subprocess
+check "what containers see of their definitions" ecs_python "$bin/../images/busybox.tar" <<'END'
+import base64, http.server, json, subprocess, tarfile, threading
 IMAGE, CLUSTER = "coracle.local/busybox:1", "fields"
 ecs.create_cluster(clusterName=CLUSTER)
 
@@ -103,6 +103,35 @@ spec:
     restartPolicy: Never
     restartPolicyRules: [{action: Restart, exitCodes: {operator: NotIn, values: [7]}}]
 """)
+# A registry that wants a password, which repositoryCredentials name.
+blobs = {m.name.split("/")[-1]: f.read() for t in [tarfile.open(sys.argv[1])] for m in t for f in [t.extractfile(m)] if f}
+manifest = json.loads(blobs["index.json"])["manifests"][0]["digest"].split(":")[1]
+class Registry(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        name, kind, what = (["", "", ""] + self.path.split("/"))[-3:]
+        known = self.headers.get("Authorization") == "Basic " + base64.b64encode(b"user:secret").decode()
+        blob = blobs.get(manifest if what == "1" else what.replace("sha256:", ""), b"{}" if self.path == "/v2/" else None)
+        self.send_response(401 if not known else 200 if blob is not None else 404)
+        if not known:
+            self.send_header("WWW-Authenticate", 'Basic realm="test"')
+        body = blob if known and blob is not None else b""
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "application/vnd.oci.image.manifest.v1+json" if kind == "manifests" else "application/octet-stream")
+        self.send_header("Docker-Content-Digest", "sha256:" + manifest)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+    do_HEAD = do_GET
+    def log_message(self, *args):
+        pass
+registry = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+threading.Thread(target=registry.serve_forever, daemon=True).start()
+host_port = "127.0.0.1:%d" % registry.server_port
+kubectl("", "create", "secret", "docker-registry", "registry", "--docker-server=" + host_port, "--docker-username=user", "--docker-password=secret")
+private = dict(image=host_port + "/private/busybox:1")
+pulled = start("pulled", container("main", "exit 6", repositoryCredentials={
+    "credentialsParameter": "arn:aws:secretsmanager:us-east-1:000000000000:secret:registry"}, **private))
+refused = start("refused", container("main", "exit 6", image=host_port + "/private/other:1"))
 nobody = start("nobody", container("main", "true", user="no-such-user"))
 
 wait(60, lambda: see(health)["healthStatus"] == "HEALTHY")
@@ -139,6 +168,10 @@ again = start("again", container("main", "echo word=$(cat /v/word); echo end=; s
 expect(says(again, "main"), word="kept")
 t = until(nobody, "STOPPED")
 assert t["stopCode"] == "TaskFailedToStart" and "no users found" in t["stoppedReason"], t
+t = until(pulled, "STOPPED")
+assert t["containers"][0].get("exitCode") == 6, t
+t = until(refused, "STOPPED")
+assert t["stopCode"] == "TaskFailedToStart" and t["stoppedReason"].startswith("CannotPullContainerError"), t
 t = until(early, "STOPPED")
 assert t["containers"][0]["exitCode"] == 4 and t["stopCode"] == "EssentialContainerExited", t
 wait(60, lambda: kubectl("", "get", "pod", "again", "-o", "jsonpath={.status.phase} {.status.containerStatuses[0].restartCount}") == "Failed 2")
