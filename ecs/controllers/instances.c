@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "client/meta.h"
+#include "ecs/ops/clusters.h"
 #include "ecs/ops/instances.h"
 
 #define WORKERS 2
@@ -108,16 +109,35 @@ static bool cluster_went(struct round *r, const struct cluster *c)
            !active_cluster(r->arena, o, &now);
 }
 
+/* Somebody deleted the namespace of a cluster that is ACTIVE, with all that was in it: the cluster can be used again.
+ */
+static int make_namespace(struct round *r, const struct cluster *c, struct err *err)
+{
+    if (ecs_make_namespace(r->store, c->ns, err) < 0)
+        return -1;
+    log_warn("the namespace of a cluster had gone, and is made anew", LOG_S("namespace", c->ns));
+    return 0;
+}
+
 static int ensure(struct round *r, const struct cluster *c, const struct doc *node, bool *ret_made, struct err *err)
 {
     r->from.cluster = c->name;
     r->from.node = node;
     if (ecs_instance_ensure(r->store, r->arena, c->ns, &r->from, ret_made, err) == 0)
         return 0;
-    if ((err->code != ERR_NOT_FOUND && err->code != ERR_FORBIDDEN) || !cluster_went(r, c))
+    if (err->code != ERR_NOT_FOUND && err->code != ERR_FORBIDDEN)
+        return err_wrap(err, "instance of cluster %s", c->name);
+    bool missing = err->code == ERR_NOT_FOUND;
+    if (cluster_went(r, c)) {
+        err_clear(err);
+        return 0;
+    }
+    if (!missing)
         return err_wrap(err, "instance of cluster %s", c->name);
     err_clear(err);
-    return 0;
+    if (make_namespace(r, c, err) < 0)
+        return err_wrap(err, "namespace of cluster %s", c->name);
+    return ecs_instance_ensure(r->store, r->arena, c->ns, &r->from, ret_made, err);
 }
 
 static int sync_node(struct round *r, const char *name, struct err *err)

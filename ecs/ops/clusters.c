@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "ecs/map/capacity.h"
 #include "ecs/map/fault.h"
+#include "ecs/ops/clusters.h"
 #include "ecs/ops/instances.h"
 #include "ecs/ops/names.h"
 #include "ecs/ops/ops.h"
@@ -166,20 +167,24 @@ static struct doc *new_cluster(struct arena *a, const struct doc *input, struct 
     return o;
 }
 
-/* The namespace, made or found; one that is ending is waited for. */
-static int need_namespace(struct ecs *e, const char *ns, struct err *err)
+int ecs_make_namespace(struct ecs_store *s, const char *ns, struct err *err)
 {
-    _cleanup_(buf_releasep) struct buf body = BUF_INIT(4 * KIB);
+    _cleanup_(buf_releasep) struct buf body = BUF_INIT(4 * KIB), answer = BUF_INIT(MIB);
 
     buf_printf(&body,
                "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\",\"labels\":{\"" ECS_GROUP
                "/cluster\":\"true\"}}}",
                ns);
+    return kube_raw(ecs_store_client(s), "POST", "/api/v1/namespaces", "application/json", buf_str(&body), NULL,
+                    &answer, err);
+}
+
+/* The namespace, made or found; one that is ending is waited for. */
+static int need_namespace(struct ecs *e, const char *ns, struct err *err)
+{
     for (int i = 0; i < NAMESPACE_TRIES; i++) {
-        _cleanup_(buf_releasep) struct buf answer = BUF_INIT(MIB);
         _cleanup_(kube_object_unrefp) struct kube_object *o = NULL;
-        if (kube_raw(ecs_store_client(e->store), "POST", "/api/v1/namespaces", "application/json", buf_str(&body), NULL,
-                     &answer, err) == 0)
+        if (ecs_make_namespace(e->store, ns, err) == 0)
             return 0;
         if (err->code != ERR_ALREADY_EXISTS)
             return -1;
