@@ -256,6 +256,24 @@ static void plain_sizes(struct arena *a, struct doc *td)
         doc_set(td, "memory", doc_printf(a, "%lld", (long long)size.memory));
 }
 
+/* What it is to run on must be able to take it. Managed instances do not exist: they may stand beside others only. */
+static int check_compatible(const struct doc *td, struct err *err)
+{
+    const struct doc *wanted = doc_get(td, "requiresCompatibilities"), *able = doc_get(td, "compatibilities");
+
+    doc_foreach (wanted, w) {
+        bool found = str_is(doc_str(w), "MANAGED_INSTANCES") && doc_count(wanted) > 1;
+
+        doc_foreach (able, c)
+            found = found || doc_equal(w, c);
+        if (!found)
+            return ecs_fault(err, ECS_CLIENT,
+                             "'requiresCompatibilities' '" STR_FMT "' is not supported by this task definition.",
+                             STR_ARG(doc_str(w)));
+    }
+    return 0;
+}
+
 int taskdef_normalise(struct arena *a, const struct doc *input, struct doc **ret, struct err *err)
 {
     struct doc *td = doc_clone(a, input, true);
@@ -269,6 +287,8 @@ int taskdef_normalise(struct arena *a, const struct doc *input, struct doc **ret
     (void)doc_need_array(a, td, "volumes");
     (void)doc_need_array(a, td, "placementConstraints");
     taskdef_derive(a, td);
+    if (!arena_overflow(a) && check_compatible(td, err) < 0)
+        return -1;
     if (arena_overflow(a))
         return err_set(err, ERR_TOO_LARGE, "the task definition is too large");
     *ret = td;

@@ -81,12 +81,12 @@ health = start("health", container("main", "touch /tmp/ok; sleep 9; rm /tmp/ok; 
     "command": ["CMD-SHELL", "test", "-e /tmp/ok"], "interval": 5, "timeout": 2, "retries": 1, "startPeriod": 300}))
 proxied = start("proxied", container("proxy", "sleep 2; touch /tmp/ok; " + forever, healthCheck={
     "command": ["CMD", "test", "-e", "/tmp/ok"], "interval": 5, "timeout": 2, "retries": 3}),
-    container("main", "echo end=; " + forever, dependsOn=[{"containerName": "proxy", "condition": "HEALTHY"}]))
+    container("main", "echo host=$(hostname); echo end=; " + forever, hostname="web.fields.test", dependsOn=[{"containerName": "proxy", "condition": "HEALTHY"}]))
 # A volume of Docker's: the second task of it finds what the first one left.
 docker = [{"name": "e2e-fields", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True, "driver": "local"}}]
 point = [{"sourceVolume": "e2e-fields", "containerPath": "/v"}]
 keep = start("keep", container("main", "echo kept > /v/word", mountPoints=point), volumes=docker)
-early = start("early", container("main", "exit 4", restartPolicy={"enabled": True, "restartAttemptPeriod": 60}))
+early = start("early", container("Main_1", "exit 4", restartPolicy={"enabled": True, "restartAttemptPeriod": 60}), ephemeralStorage={"sizeInGiB": 30})
 # The shortest restartAttemptPeriod is a minute: what the kubelet makes of it is asked with a pod of a second.
 subprocess.run(["kubectl", "-n", "ecs-" + CLUSTER, "create", "-f", "-"], check=True, text=True, stdout=subprocess.DEVNULL, input="""
 apiVersion: v1
@@ -148,7 +148,7 @@ assert pod == '{"main":{"team":"blue"}}', pod
 
 got = says(host, "main")
 assert got["first"] != ["pause"] and got["etc"] == ["/machine/hostname"] and int(got["CapEff"][0], 16) >> 21 & 1 == 1, got
-plain = says(proxied, "main")
+expect(says(proxied, "main"), host="web.fields.test")
 t = until(proxied, "RUNNING")
 assert [c["lastStatus"] for c in t["containers"]] == ["RUNNING"] * 2, t
 t = until(shared, "RUNNING")
