@@ -110,20 +110,6 @@ static bool any_named_port_range(const struct doc *td)
     return false;
 }
 
-/* The profiles of AppArmor are of nodes that have it. */
-static bool any_apparmor(const struct doc *td)
-{
-    struct str profile;
-
-    doc_foreach (doc_get(td, "containerDefinitions"), c) {
-        doc_foreach (doc_get(c, "dockerSecurityOptions"), o) {
-            if (taskdef_security_option(doc_str(o), &profile) && profile.n > 0)
-                return true;
-        }
-    }
-    return false;
-}
-
 static void add_if(struct arena *a, struct doc *list, bool wanted, const char *name)
 {
     if (wanted)
@@ -146,7 +132,6 @@ static void add_derived(struct arena *a, const struct doc *td, struct doc *list)
     add_if(a, list, role,
            host ? "com.amazonaws.ecs.capability.task-iam-role-network-host"
                 : "com.amazonaws.ecs.capability.task-iam-role");
-    add_if(a, list, any_apparmor(td), "com.amazonaws.ecs.capability.apparmor");
     add_if(a, list, any_named_port_range(td), "ecs.capability.container-port-range");
     add_if(a, list, taskdef_network(td) == NETWORK_AWSVPC, "ecs.capability.task-eni");
     add_if(a, list, taskdef_parse_cpu(doc_text(doc_get(td, "cpu")), &cpu) && cpu > 10240,
