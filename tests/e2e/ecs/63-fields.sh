@@ -132,6 +132,7 @@ private = dict(image=host_port + "/private/busybox:1")
 pulled = start("pulled", container("main", "exit 6", repositoryCredentials={
     "credentialsParameter": "arn:aws:secretsmanager:us-east-1:000000000000:secret:registry"}, **private))
 refused = start("refused", container("main", "exit 6", image=host_port + "/private/other:1"))
+armored = start("armored", container("main", "true", dockerSecurityOptions=["apparmor:of-no-node"]))
 nobody = start("nobody", container("main", "true", user="no-such-user"))
 
 wait(60, lambda: see(health)["healthStatus"] == "HEALTHY")
@@ -166,6 +167,8 @@ assert c["first"]["exitCode"] == 3 and "exitCode" not in c["main"], t
 t = until(keep, "STOPPED")
 again = start("again", container("main", "echo word=$(cat /v/word); echo end=; sleep 300", mountPoints=point), volumes=docker)
 expect(says(again, "main"), word="kept")
+t = until(armored, "STOPPED")
+assert t["stopCode"] == "TaskFailedToStart" and "apparmor" in t["stoppedReason"].lower(), t
 t = until(nobody, "STOPPED")
 assert t["stopCode"] == "TaskFailedToStart" and "no users found" in t["stoppedReason"], t
 t = until(pulled, "STOPPED")
