@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#define KEEPALIVE_S 30
+
 struct net_tls {
     SSL_CTX *ctx;
     char *server_name;
@@ -251,18 +253,28 @@ static int wait_socket(const struct attempt *a, int fd, short events, struct err
     }
 }
 
+/* A watch reads for minutes without a byte: a peer whose host is gone is noticed after a minute, not after hours. */
+static void tune_socket(int fd)
+{
+    static const int on = 1, idle = KEEPALIVE_S, interval = KEEPALIVE_S / 3, count = 3;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
 /* A connected socket, or -1. */
 static int connect_to(const struct attempt *a, const struct sockaddr *to, socklen_t n, struct err *err)
 {
-    int one = 1, failure = 0;
+    int failure = 0;
     socklen_t failure_n = sizeof failure;
     _cleanup_(closep) int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return err_errno(err, errno, "socket");
-    if (to->sa_family != AF_UNIX) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-    }
+    if (to->sa_family != AF_UNIX)
+        tune_socket(fd);
     if (connect(fd, to, n) < 0) {
         if (errno != EINPROGRESS && errno != EAGAIN) {
             err_errno(err, errno, "connect");
