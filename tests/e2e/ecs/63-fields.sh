@@ -1,7 +1,7 @@
 # cluster: --nodes 1
 # The members of task definitions on real containers: each container prints what it sees.
 
-check "what containers see of their definitions" ecs_python "$bin/../images/busybox.tar" <<'END'
+check "what containers see of their definitions" ecs_python "$bin/../images/busybox.tar" "e2e-$$" <<'END'
 import base64, http.server, json, subprocess, tarfile, threading
 IMAGE, CLUSTER = "coracle.local/busybox:1", "fields"
 ecs.create_cluster(clusterName=CLUSTER)
@@ -83,8 +83,8 @@ proxied = start("proxied", container("proxy", "sleep 2; touch /tmp/ok; " + forev
     "command": ["CMD", "test", "-e", "/tmp/ok"], "interval": 5, "timeout": 2, "retries": 3}),
     container("main", "echo host=$(hostname); echo end=; " + forever, hostname="web.fields.test", dependsOn=[{"containerName": "proxy", "condition": "HEALTHY"}]))
 # A volume of Docker's: the second task of it finds what the first one left.
-docker = [{"name": "e2e-fields", "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True, "driver": "local"}}]
-point = [{"sourceVolume": "e2e-fields", "containerPath": "/v"}]
+docker = [{"name": sys.argv[2], "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True, "driver": "local"}}]
+point = [{"sourceVolume": sys.argv[2], "containerPath": "/v"}]
 keep = start("keep", container("main", "echo kept > /v/word", mountPoints=point), volumes=docker)
 early = start("early", container("Main_1", "exit 4", restartPolicy={"enabled": True, "restartAttemptPeriod": 60}), ephemeralStorage={"sizeInGiB": 30})
 # The shortest restartAttemptPeriod is a minute: what the kubelet makes of it is asked with a pod of a second.
@@ -183,5 +183,5 @@ t = see(health)
 assert t["lastStatus"] == "RUNNING" and t["containers"][0]["healthStatus"] == "UNHEALTHY", t
 assert kubectl(health, "get", "pod", "POD", "-o", "jsonpath={.status.containerStatuses[0].restartCount}") == "0"
 END
-rm -rf /var/lib/coracle/ecs-volumes/e2e-fields
 ecs_purge fields
+rm -rf "/var/lib/coracle/ecs-volumes/e2e-$$"
