@@ -114,7 +114,8 @@ const struct ecs_kind ecs_kinds[ECS_KINDS] = {
                            "metadata.creationTimestamp", "metadata.deletionTimestamp", "spec.nodeName", "status.phase",
                            "status.message", "status.reason", "status.hostIP", "status.podIP", "status.startTime",
                            CONDITION("status.conditions"), CONTAINER_STATUS("status.containerStatuses"),
-                           CONTAINER_STATUS("status.initContainerStatuses")}}},
+                           CONTAINER_STATUS("status.initContainerStatuses")},
+                          .conditions = {"PodReadyToStartContainers", "DisruptionTarget"}}},
 };
 
 static void put_columns(struct buf *b, const struct ecs_kind *k)

@@ -63,6 +63,16 @@ static struct doc *copy_object(struct trimming *t, const struct doc *d)
     return out;
 }
 
+static bool is_wanted(const struct trimming *t, const struct doc *element)
+{
+    if (!t->trim->conditions[0] || !str_is(str_n(t->path, t->n), "status.conditions"))
+        return true;
+    for (size_t i = 0; i < ECS_TRIM_TYPES_MAX && t->trim->conditions[i]; i++)
+        if (str_is(doc_str(doc_get(element, "type")), t->trim->conditions[i]))
+            return true;
+    return false;
+}
+
 static struct doc *copy(struct trimming *t, const struct doc *d)
 {
     if (doc_is(d, DOC_OBJECT))
@@ -71,7 +81,8 @@ static struct doc *copy(struct trimming *t, const struct doc *d)
         return doc_clone(t->arena, d, true);
     struct doc *out = doc_array(t->arena);
     doc_foreach (d, e)
-        doc_append(out, copy(t, e));
+        if (is_wanted(t, e))
+            doc_append(out, copy(t, e));
     return out;
 }
 

@@ -9,10 +9,12 @@
 #include "api/doc.h"
 
 #define ECS_TRIM_PATHS_MAX 40
+#define ECS_TRIM_TYPES_MAX 4
 
 struct ecs_trim {
     bool keep; /* true: only these members and all below them; false: everything but these */
-    const char *paths[ECS_TRIM_PATHS_MAX]; /* NULL behind the last one; none: everything is kept */
+    const char *paths[ECS_TRIM_PATHS_MAX];      /* NULL behind the last one; none: everything is kept */
+    const char *conditions[ECS_TRIM_TYPES_MAX]; /* of status.conditions only these types; none: all */
 };
 
 /* A copy that shares the bytes of strings and keys with o. */

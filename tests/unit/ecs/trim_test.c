@@ -39,6 +39,17 @@ static void leaves_only_these_out(void **state)
           "{\"metadata\":{\"name\":\"n\"},\"status\":{\"imagesToo\":[2]}}");
 }
 
+static void keeps_the_conditions_that_somebody_reads(void **state)
+{
+    const struct ecs_trim t = {true, {"status.conditions.type", "status.conditions.status"}, {"A", "B"}};
+
+    trims(
+        &t,
+        "{\"status\":{\"conditions\":[{\"type\":\"B\",\"status\":\"True\",\"reason\":\"r\"},{\"type\":\"C\"},{\"type\":"
+        "\"A\"}]}}",
+        "{\"status\":{\"conditions\":[{\"type\":\"B\",\"status\":\"True\"},{\"type\":\"A\"}]}}");
+}
+
 static void without_paths_all_stays(void **state)
 {
     const struct ecs_trim t = {0};
@@ -58,6 +69,7 @@ static void every_kind_keeps_who_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keeps_the_conditions_that_somebody_reads),
         cmocka_unit_test(keeps_only_these),
         cmocka_unit_test(leaves_only_these_out),
         cmocka_unit_test(without_paths_all_stays),
