@@ -135,9 +135,9 @@ static int serve(struct cluster *c, struct stop *stop, struct aws_keys *keys, st
     const struct http_listener listener = {.address = arg.bind_address, .port = (uint16_t)arg.port, .tls = tls};
     struct ecs ecs = {.store = c->store};
     const struct aws_operation_table tables[] = {
-        {sts_operations, sts_operations_n, NULL},
-        {cloudtrail_operations, cloudtrail_operations_n, audit},
-        {ecs_operations, c->store ? ecs_operations_n : 0, &ecs},
+        {sts_operations, sts_operations_n, NULL, NULL},
+        {cloudtrail_operations, cloudtrail_operations_n, audit, NULL},
+        {ecs_operations, c->store ? ecs_operations_n : 0, &ecs, ecs_explain},
     };
     const struct gateway_options o = {.listeners = &listener,
                                       .n_listeners = 1,

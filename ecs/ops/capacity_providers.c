@@ -255,13 +255,8 @@ int ecs_create_capacity_provider(struct aws_call *c, struct err *err)
     doc_set(spec, "autoScalingGroupProvider", group);
     doc_set(spec, "tags", tags);
     doc_set_path(c->arena, o, "status.status", doc_string(c->arena, STR("ACTIVE")));
-    if (ecs_store_create(store_of(c), c->arena, ECS_CAPACITY_PROVIDER, o, NULL, err) < 0) {
-        if (err->code != ERR_ALREADY_EXISTS)
-            return -1;
-        err_clear(err);
-        if (ecs_store_modify(store_of(c), c->arena, ECS_CAPACITY_PROVIDER, NULL, object, revive, o, NULL, err) < 0)
-            return ecs_pass(c, err);
-    }
+    if (ecs_store_put(store_of(c), c->arena, ECS_CAPACITY_PROVIDER, o, revive, o, NULL, err) < 0)
+        return ecs_pass(c, err);
     return show(c, o);
 }
 

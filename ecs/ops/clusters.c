@@ -214,16 +214,9 @@ static int revive(void *ctx, struct arena *a, struct doc *o, struct err *err)
 
 static int make_cluster(struct ecs *e, struct arena *a, struct doc *fresh, struct doc **ret, struct err *err)
 {
-    const char *object = ecs_object_name(fresh, a);
-
     if (need_namespace(e, arena_str(a, doc_str(doc_path(fresh, "status.namespace"))).p, err) < 0)
         return -1;
-    if (ecs_store_create(e->store, a, ECS_CLUSTER, fresh, ret, err) == 0)
-        return 0;
-    if (err->code != ERR_ALREADY_EXISTS)
-        return -1;
-    err_clear(err);
-    return ecs_store_modify(e->store, a, ECS_CLUSTER, NULL, object, revive, fresh, ret, err);
+    return ecs_store_put(e->store, a, ECS_CLUSTER, fresh, revive, fresh, ret, err);
 }
 
 int ecs_bootstrap(struct ecs *e, struct err *err)

@@ -77,6 +77,14 @@ int ecs_pass(struct aws_call *c, struct err *err)
     return code ? aws_error(c, code, "%s", err->msg) : -1;
 }
 
+void ecs_explain(struct aws_call *c)
+{
+    struct ecs_cluster cluster;
+    struct err ignored = ERR_INIT;
+
+    (void)!ecs_find_cluster(c, in_str(c, "cluster"), &cluster, &ignored);
+}
+
 int ecs_find_cluster(struct aws_call *c, struct str name_or_arn, struct ecs_cluster *ret, struct err *err)
 {
     struct str name = name_or_arn.n ? ecs_name_of(name_or_arn, "cluster") : STR("default");

@@ -158,6 +158,8 @@ int ecs_put_page_of(struct aws_call *c, const char *member, const struct doc *al
 
 /* An error of the store or of a rule that the handler hands on: the rule's fault becomes the API's error. */
 int ecs_pass(struct aws_call *c, struct err *err);
+/* For aws_operation_table: a call that failed because its cluster was deleted under it is told so. */
+void ecs_explain(struct aws_call *c);
 
 /* Is `what` in the array of strings? */
 bool ecs_list_has(const struct doc *list, const char *what);

@@ -245,7 +245,7 @@ static int create(struct change *ch, struct doc *spec, struct doc **ret, struct 
         }
         if (put_service(ch, doc_clone(ch->call->arena, spec, true), old, ret, err) == 0)
             return 0;
-        if (err->code != ERR_ALREADY_EXISTS && err->code != ERR_CONFLICT)
+        if (err->code != ERR_ALREADY_EXISTS && err->code != ERR_CONFLICT && err->code != ERR_NOT_FOUND)
             return -1;
         ch->deployed = false;
         err_clear(err);

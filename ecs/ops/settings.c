@@ -134,12 +134,7 @@ static int write_value(struct aws_call *c, const struct setting *s, struct str p
     doc_set(spec, "name", doc_string(c->arena, str_of(s->name)));
     doc_set(spec, "value", doc_string(c->arena, value));
     doc_set(spec, "principalArn", doc_string(c->arena, principal));
-    if (ecs_store_create(store_of(c), c->arena, ECS_ACCOUNT_SETTING, o, NULL, err) == 0)
-        return 0;
-    if (err->code != ERR_ALREADY_EXISTS)
-        return -1;
-    err_clear(err);
-    return ecs_store_modify(store_of(c), c->arena, ECS_ACCOUNT_SETTING, NULL, name, set_value, &value, NULL, err);
+    return ecs_store_put(store_of(c), c->arena, ECS_ACCOUNT_SETTING, o, set_value, &value, NULL, err);
 }
 
 static int put(struct aws_call *c, struct str principal, struct err *err)

@@ -608,3 +608,24 @@ int ecs_store_modify(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, c
     }
     return err_set(err, ERR_CONFLICT, "%s %s changes too fast", ecs_kinds[k].kind, name);
 }
+
+int ecs_store_put(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, struct doc *object,
+                  ecs_store_change *change, void *ctx, struct doc **ret, struct err *err)
+{
+    const char *ns = arena_str(a, doc_str(doc_path(object, "metadata.namespace"))).p,
+               *name = ecs_object_name(object, a);
+
+    for (int i = 0; i < MODIFY_TRIES; i++) {
+        if (ecs_store_create(s, a, k, object, ret, err) == 0)
+            return 0;
+        if (err->code != ERR_ALREADY_EXISTS)
+            return -1;
+        err_clear(err);
+        if (ecs_store_modify(s, a, k, ns, name, change, ctx, ret, err) == 0)
+            return 0;
+        if (err->code != ERR_NOT_FOUND)
+            return -1;
+        err_clear(err); /* somebody deleted it in between */
+    }
+    return err_set(err, ERR_CONFLICT, "%s %s comes and goes", ecs_kinds[k].kind, name);
+}

@@ -71,6 +71,10 @@ typedef int ecs_store_change(void *ctx, struct arena *a, struct doc *object, str
 int ecs_store_modify(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
                      ecs_store_change *change, void *ctx, struct doc **ret, struct err *err) MUST_CHECK;
 
+/* Creates the object, or changes the one of its name that is there. */
+int ecs_store_put(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, struct doc *object,
+                  ecs_store_change *change, void *ctx, struct doc **ret, struct err *err) MUST_CHECK;
+
 /* An empty object with metadata.name (and namespace). */
 struct doc *ecs_object_new(struct arena *a, const char *ns, const char *name);
 static inline const char *ecs_object_name(const struct doc *o, struct arena *a)

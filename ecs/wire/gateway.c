@@ -19,6 +19,7 @@
 struct row {
     aws_handler handler;
     void *context;
+    void (*explain)(struct aws_call *call);
 };
 
 struct gateway {
@@ -66,6 +67,8 @@ static int run_handler(const struct gateway *g, struct aws_call *call, const str
     int rc = row->handler(call, &err);
     if (rc == 0 && arena_overflow(call->arena))
         rc = err_set(&err, ERR_TOO_LARGE, "the arena of the call is full");
+    if (rc < 0 && !call->fault && row->explain)
+        row->explain(call);
     if (rc < 0 && !call->fault)
         own_failure(call, route->service, &err);
     return rc;
@@ -249,7 +252,7 @@ static void index_tables(struct gateway *g)
         const struct aws_operation_table *table = &g->o.tables[t];
         for (size_t i = 0; i < table->n; i++) {
             struct row *row = xcalloc(1, sizeof(*row));
-            *row = (struct row){table->rows[i].handler, table->context};
+            *row = (struct row){table->rows[i].handler, table->context, table->explain};
             map_set(&g->rows, row_key(key, sizeof(key), table->rows[i].service, table->rows[i].name), row);
         }
     }

@@ -62,6 +62,9 @@ struct aws_operation_table {
     const struct aws_operation *rows;
     size_t n;
     void *context;
+    /* NULL, or called when a handler has failed by itself: sets the error of the service that it comes down to, if
+     * there is one (what the call was about has gone in the meantime). */
+    void (*explain)(struct aws_call *call);
 };
 
 /* Both return -1 and leave err alone. code as the API names it; the text is the whole message. */

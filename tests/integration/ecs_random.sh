@@ -31,7 +31,8 @@ if "$python" "$root/tests/lib/aws_random.py" --world --threads 3 --count "$count
     "http://127.0.0.1:$first"; then
     echo "ok    every answer is one of the API's"
 else
-    echo "FAIL  random requests of seed $seed"
+    echo "FAIL  random requests of seed $seed; what the gateway says:"
+    grep -E ' (warn|error) ' "$work/gateway.log" | tail -n 20
     failed=1
 fi
 kill -TERM "$pid"
