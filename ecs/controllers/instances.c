@@ -72,14 +72,7 @@ static void seed(void *ctx)
 
 static int get_or_null(struct round *r, enum ecs_kind_id k, const char *name, struct doc **ret, struct err *err)
 {
-    *ret = NULL;
-    if (ecs_store_get(r->store, r->arena, k, NULL, name, ret, err) == 0)
-        return 0;
-    *ret = NULL;
-    if (err->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(err);
-    return 0;
+    return ecs_store_find(r->store, r->arena, k, NULL, name, ret, err) < 0 ? -1 : 0;
 }
 
 /* --- a cluster's instance on a node --- */

@@ -10,14 +10,7 @@
 
 int round_get(struct round *x, enum ecs_kind_id k, const char *ns, const char *name, struct doc **ret, struct err *err)
 {
-    *ret = NULL;
-    if (ecs_store_get(x->c->store, x->r.a, k, ns, name, ret, err) == 0)
-        return 0;
-    *ret = NULL;
-    if (err->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(err);
-    return 0;
+    return ecs_store_find(x->c->store, x->r.a, k, ns, name, ret, err) < 0 ? -1 : 0;
 }
 
 static int add_task(void *ctx, const struct doc *o, struct err *err)

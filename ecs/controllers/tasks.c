@@ -112,14 +112,7 @@ static void look_again(struct round *r, int64_t in_s)
 
 static int get_or_null(struct round *r, enum ecs_kind_id k, const char *name, struct doc **ret, struct err *err)
 {
-    *ret = NULL;
-    if (ecs_store_get(r->controller->store, r->arena, k, r->ns, name, ret, err) == 0)
-        return 0;
-    *ret = NULL;
-    if (err->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(err);
-    return 0;
+    return ecs_store_find(r->controller->store, r->arena, k, r->ns, name, ret, err) < 0 ? -1 : 0;
 }
 
 static struct str departed(struct round *r)

@@ -391,8 +391,11 @@ static bool put_in_front(struct arena *a, struct doc *service, const struct doc 
                          const struct service_x *x, int64_t now_s)
 {
     struct doc *status = doc_need_object(a, service, "status"), *all = doc_need_array(a, status, "deployments");
-    struct doc *former = doc_at(all, 0), *d = new_deployment(a, service, revision, id, now_s);
+    struct doc *former = doc_at(all, 0), *d;
 
+    /* The call may have begun before the one that was written before it. */
+    now_s = former ? MAX_OF(now_s, int_at(former, "createdAt")) : now_s;
+    d = new_deployment(a, service, revision, id, now_s);
     service_x_set(a, d, x);
     doc_set(doc_get(d, "x"), "number", doc_int(a, int_at(status, "deploymentsMade") + 1));
     if (!x->is_rollback) /* what is rolled back still has to be reported */

@@ -104,13 +104,8 @@ static int find_provider(struct aws_call *c, struct str name_or_arn, struct doc 
 
     if (!ecs_valid_name(name, 255))
         return 1;
-    if (ecs_store_get(store_of(c), c->arena, ECS_CAPACITY_PROVIDER, NULL, ecs_object_label(c->arena, "", name), ret,
-                      err) == 0)
-        return 0;
-    if (err->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(err);
-    return 1;
+    return ecs_store_find(store_of(c), c->arena, ECS_CAPACITY_PROVIDER, NULL, ecs_object_label(c->arena, "", name), ret,
+                          err);
 }
 
 /* As the API shows it: of one that was made spec and status together. */

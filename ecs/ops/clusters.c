@@ -279,13 +279,12 @@ static int describe_one(struct aws_call *c, struct str name_or_arn, struct doc *
     struct str name = ecs_name_of(name_or_arn, "cluster");
     struct doc *o;
 
-    int r = ecs_valid_name(name, 255)
-                ? ecs_store_get(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_label(c->arena, "", name), &o, err)
-                : err_set(err, ERR_NOT_FOUND, "no name");
-    if (r < 0 && err->code != ERR_NOT_FOUND)
+    int r = 1;
+    if (ecs_valid_name(name, 255))
+        r = ecs_store_find(store_of(c), c->arena, ECS_CLUSTER, NULL, ecs_object_label(c->arena, "", name), &o, err);
+    if (r < 0)
         return -1;
-    if (r < 0) {
-        err_clear(err);
+    if (r > 0) {
         bool arn = str_starts(name_or_arn, STR("arn:"));
         ecs_add_failure(c, arn ? doc_string(c->arena, name_or_arn) : ecs_arn(c, "cluster/" STR_FMT, STR_ARG(name)),
                         "MISSING");

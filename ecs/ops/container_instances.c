@@ -33,12 +33,8 @@ static int shown(struct aws_call *c, const struct found *f, const struct doc *o,
                                  .health = ecs_list_has(include, "CONTAINER_INSTANCE_HEALTH")};
     struct doc *node = NULL;
 
-    if (load.health && ecs_store_get(store_of(c), c->arena, ECS_NODE, NULL, f->in.node, &node, err) < 0) {
-        if (err->code != ERR_NOT_FOUND)
-            return -1;
-        err_clear(err);
-        node = NULL;
-    }
+    if (load.health && ecs_store_find(store_of(c), c->arena, ECS_NODE, NULL, f->in.node, &node, err) < 0)
+        return -1;
     load.node = node;
     *ret = instance_view(c->arena, o, &load);
     return full(c, err);
@@ -78,13 +74,8 @@ static int describe_one(struct aws_call *c, struct found *f, struct str id, stru
     struct doc *o = NULL, *d;
     int r = find(c, id, f, err);
 
-    if (r == 0 &&
-        ecs_store_get(store_of(c), c->arena, ECS_CONTAINER_INSTANCE, f->cluster.ns, f->in.name, &o, err) < 0) {
-        if (err->code != ERR_NOT_FOUND)
-            return -1;
-        err_clear(err); /* it went just now */
-        r = 1;
-    }
+    if (r == 0) /* it may go just now */
+        r = ecs_store_find(store_of(c), c->arena, ECS_CONTAINER_INSTANCE, f->cluster.ns, f->in.name, &o, err);
     if (r > 0)
         add_missing(c, &f->cluster, id);
     if (r != 0)

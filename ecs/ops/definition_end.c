@@ -33,12 +33,9 @@ static int see_revision(struct use *u, const struct doc *service, struct err *er
 
     if (!*id)
         return 0;
-    if (ecs_store_get(u->store, a, ECS_SERVICE_REVISION, ns, id, &o, err) < 0) {
-        if (err->code != ERR_NOT_FOUND)
-            return -1;
-        err_clear(err);
-        return 0;
-    }
+    int found = ecs_store_find(u->store, a, ECS_SERVICE_REVISION, ns, id, &o, err);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
     u->found = u->found || is_arn(u, doc_path(o, "spec.taskDefinition"));
     return 0;
 }
@@ -60,12 +57,9 @@ int ecs_definition_end(struct ecs_store *s, const char *object, struct err *err)
     _cleanup_(arena_freep) struct arena *a = arena_new(LIMIT_DOC_ARENA);
     struct doc *o;
 
-    if (ecs_store_get(s, a, ECS_TASK_DEFINITION, NULL, object, &o, err) < 0) {
-        if (err->code != ERR_NOT_FOUND)
-            return -1;
-        err_clear(err);
-        return 0;
-    }
+    int found = ecs_store_find(s, a, ECS_TASK_DEFINITION, NULL, object, &o, err);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
     if (!str_is(doc_str(doc_path(o, "status.status")), "DELETE_IN_PROGRESS"))
         return 0;
     struct use u = {.store = s, .arn = doc_str(doc_path(o, "spec.taskDefinitionArn"))};

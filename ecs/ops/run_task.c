@@ -64,12 +64,7 @@ static int find_made(struct run *r, int64_t i, struct doc **ret, struct err *err
 
     if (!r->req.task.client_token)
         return 1;
-    if (ecs_store_get(store_of(c), c->arena, ECS_TASK, r->req.cluster.ns, task_id(r, i), ret, err) == 0)
-        return 0;
-    if (err->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(err);
-    return 1;
+    return ecs_store_find(store_of(c), c->arena, ECS_TASK, r->req.cluster.ns, task_id(r, i), ret, err);
 }
 
 static int conflict(struct run *r, struct err *err)

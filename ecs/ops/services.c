@@ -28,13 +28,8 @@ int ecs_find_service(struct aws_call *c, const struct ecs_cluster *cluster, stru
     }
     if (!ecs_valid_name(name, 255))
         return 1;
-    if (ecs_store_get(store_of(c), c->arena, ECS_SERVICE, cluster->ns, ecs_object_label(c->arena, "", name), ret,
-                      err) == 0)
-        return 0;
-    if (err->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(err);
-    return 1;
+    return ecs_store_find(store_of(c), c->arena, ECS_SERVICE, cluster->ns, ecs_object_label(c->arena, "", name), ret,
+                          err);
 }
 
 /* --- creating and updating --- */
@@ -253,10 +248,23 @@ static int create(struct change *ch, struct doc *spec, struct doc **ret, struct 
     return err_set(err, ERR_CONFLICT, "the service comes and goes");
 }
 
+/* After the write that returned r: its records, and the answer. */
+static int finish(struct change *ch, int r, struct doc *service, bool created)
+{
+    if (!ch->deployed) /* a write that failed may have been done: then the service needs its revision */
+        drop_revision(ch);
+    if (r < 0)
+        return -1;
+    if (ch->deployed)
+        follow(ch, service);
+    show(ch->call, service, created);
+    return 0;
+}
+
 int ecs_create_service(struct aws_call *c, struct err *err)
 {
     struct change ch = {.call = c};
-    struct doc *spec, *o;
+    struct doc *spec, *o = NULL;
 
     if (!ecs_valid_name(in_str(c, "serviceName"), 255))
         return aws_error(c, ECS_INVALID, "Service name contains invalid characters.");
@@ -264,14 +272,7 @@ int ecs_create_service(struct aws_call *c, struct err *err)
         return -1;
     new_ids(&ch);
     int r = create(&ch, spec, &o, err);
-    if (!ch.deployed) /* a write that failed may have been done: then the service needs its revision */
-        drop_revision(&ch);
-    if (r < 0)
-        return -1;
-    if (ch.deployed)
-        follow(&ch, o);
-    show(c, o, true);
-    return 0;
+    return finish(&ch, r, o, true);
 }
 
 /* --- UpdateService --- */
@@ -347,18 +348,11 @@ static int modify(struct change *ch, ecs_store_change *fn, struct doc **ret, str
 int ecs_update_service(struct aws_call *c, struct err *err)
 {
     struct change ch = {.call = c};
-    struct doc *o;
+    struct doc *o = NULL;
 
     new_ids(&ch);
     int r = modify(&ch, change_service, &o, err);
-    if (!ch.deployed) /* a write that failed may have been done: then the service needs its revision */
-        drop_revision(&ch);
-    if (r < 0)
-        return -1;
-    if (ch.deployed)
-        follow(&ch, o);
-    show(c, o, false);
-    return 0;
+    return finish(&ch, r, o, false);
 }
 
 /* --- DeleteService --- */

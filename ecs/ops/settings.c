@@ -40,14 +40,9 @@ static int value_of(struct aws_call *c, const struct setting *s, struct str prin
     const char *object = object_of(c->arena, s, principal);
     struct doc *o;
 
-    *ret = STR("");
-    if (ecs_store_get(store_of(c), c->arena, ECS_ACCOUNT_SETTING, NULL, object, &o, err) == 0) {
-        *ret = doc_str(doc_path(o, "spec.value"));
-        return 0;
-    }
-    if (err->code != ERR_NOT_FOUND)
+    if (ecs_store_find(store_of(c), c->arena, ECS_ACCOUNT_SETTING, NULL, object, &o, err) < 0)
         return -1;
-    err_clear(err);
+    *ret = doc_str(doc_path(o, "spec.value"));
     return 0;
 }
 

@@ -146,13 +146,8 @@ int ecs_find_task_definition(struct aws_call *c, struct str name, struct doc **r
         return 1;
     if (!revision)
         return newest_active(c, family, ret, err);
-    if (ecs_store_get(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, object_of(c->arena, family, revision), ret,
-                      err) == 0)
-        return 0;
-    if (err->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(err);
-    return 1;
+    return ecs_store_find(store_of(c), c->arena, ECS_TASK_DEFINITION, NULL, object_of(c->arena, family, revision), ret,
+                          err);
 }
 
 int ecs_describe_task_definition(struct aws_call *c, struct err *err)

@@ -61,12 +61,7 @@ int ecs_find_task(struct aws_call *c, const struct ecs_cluster *cluster, struct 
     const char *name = arena_str(c->arena, id).p;
     if (name[strspn(name, "0123456789abcdef")])
         return 1;
-    if (ecs_store_get(store_of(c), c->arena, ECS_TASK, cluster->ns, name, ret, err) == 0)
-        return 0;
-    if (err->code != ERR_NOT_FOUND)
-        return -1;
-    err_clear(err);
-    return 1;
+    return ecs_store_find(store_of(c), c->arena, ECS_TASK, cluster->ns, name, ret, err);
 }
 
 int ecs_describe_tasks(struct aws_call *c, struct err *err)

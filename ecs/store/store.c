@@ -441,6 +441,19 @@ int ecs_store_get(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, cons
     return text.n ? json_parse(a, text, NULL, ret, err) : fetch(s, a, k, ns, name, ret, err);
 }
 
+int ecs_store_find(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
+                   struct doc **ret, struct err *err)
+{
+    *ret = NULL;
+    if (ecs_store_get(s, a, k, ns, name, ret, err) == 0)
+        return 0;
+    *ret = NULL;
+    if (err->code != ERR_NOT_FOUND)
+        return -1;
+    err_clear(err);
+    return 1;
+}
+
 int ecs_store_list(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, struct doc **ret,
                    struct err *err)
 {

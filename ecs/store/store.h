@@ -42,6 +42,9 @@ int ecs_store_start(struct ecs_store *s, struct err *err) MUST_CHECK;
 
 int ecs_store_get(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
                   struct doc **ret, struct err *err) MUST_CHECK;
+/* The same where none is an answer too: 0 found, 1 there is none (*ret NULL), -1. */
+int ecs_store_find(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, const char *name,
+                   struct doc **ret, struct err *err) MUST_CHECK;
 /* An array, sorted by namespace and name; ns NULL = all. */
 int ecs_store_list(struct ecs_store *s, struct arena *a, enum ecs_kind_id k, const char *ns, struct doc **ret,
                    struct err *err) MUST_CHECK;
