@@ -24,6 +24,23 @@ expect "put-attributes" '"rack"' ecs put-attributes --cluster demo --attributes 
 expect "list-attributes" '"7"' ecs list-attributes --cluster demo --target-type container-instance --attribute-name rack
 expect "update-container-instances-state" '"DRAINING"' ecs update-container-instances-state --cluster demo \
     --container-instances "$one" --status DRAINING
+# A node that is not ready is an instance without its agent.
+ready() { # ready STATUS
+    for n in n1 n2; do
+        kubectl patch node "$n" --subresource=status --type=merge >/dev/null -p \
+            '{"status":{"conditions":[{"type":"Ready","status":"'"$1"'","reason":"Test","lastHeartbeatTime":"2026-01-01T00:00:00Z","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}'
+    done
+}
+connected() { ecs list-container-instances --cluster demo --filter 'agentConnected == true' --query 'length(containerInstanceArns)'; }
+until_connected() { for _ in $(seq 100); do [ "$(connected)" = "$1" ] && break; sleep 0.1; done; connected; }
+ecs update-container-instances-state --cluster demo --container-instances "$one" --status ACTIVE >/dev/null
+ecs register-task-definition --family idle --container-definitions 'name=idle,image=busybox,memory=16' >/dev/null
+ready False
+expect "agents that are gone" '^0$' until_connected 0
+expect "no task goes there" '"AGENT".*"AGENT"' eval 'ecs run-task --cluster demo --task-definition idle --query "failures[].reason" | tr "\n" " "'
+ready True
+expect "agents that are back" '^2$' until_connected 2
+ecs update-container-instances-state --cluster demo --container-instances "$one" --status DRAINING >/dev/null
 expect_boto3 RunTask "every operation, every filter" 'done$' "$root/tests/integration/ecs_instances.py" "http://127.0.0.1:$first"
 printf '%d failed\n' "$failed"
 exit $((failed > 0))
