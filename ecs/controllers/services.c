@@ -98,6 +98,7 @@ static bool may_retire(void *ctx, const struct doc *deployment)
 static int reserve(struct round *x, struct err *err)
 {
     const struct doc *primary = service_primary(x->r.service);
+    struct str ids[SERVICE_BATCH_MAX];
     const char *event = NULL;
     bool placed = false;
 
@@ -126,7 +127,10 @@ static int reserve(struct round *x, struct err *err)
     for (size_t i = 0; i < x->n_starts; i++) {
         x->starts[i].number = first + (int64_t)i;
         x->starts[i].id = round_task_id(x, x->deployment, x->starts[i].number);
+        ids[i] = str_of(x->starts[i].id);
     }
+    service_add_event(x->r.a, x->r.service,
+                      str_of(service_event_started(x->r.a, service_name(x->r.service), ids, x->n_starts)), x->r.now_s);
     return 0;
 }
 

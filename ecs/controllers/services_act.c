@@ -83,15 +83,11 @@ static bool is_permanent(const struct err *err)
     return err->code == ERR_INVALID || err->code == ERR_BAD_REQUEST || err->code == ERR_TOO_LARGE;
 }
 
-/* The ids of those that are there now; some may be also when it fails. */
-static int make_tasks(struct round *x, struct str *ids, size_t *ret_n, struct err *err)
+int round_start_tasks(struct round *x, struct err *err)
 {
-    *ret_n = 0;
     for (size_t i = 0; i < x->n_starts && !controller_stops(x->c->base); i++) {
-        if (make_task(x, &x->starts[i], err) == 0) {
-            ids[(*ret_n)++] = str_of(x->starts[i].id);
+        if (make_task(x, &x->starts[i], err) == 0)
             continue;
-        }
         if (err->code == ERR_ALREADY_EXISTS) {
             err_clear(err);
             continue;
@@ -102,42 +98,6 @@ static int make_tasks(struct round *x, struct str *ids, size_t *ret_n, struct er
         err_clear(err);
         return ecs_store_modify(x->c->store, x->r.a, ECS_SERVICE, x->ns, x->name, note_unstartable, &u, NULL, err);
     }
-    return 0;
-}
-
-struct started {
-    const struct str *ids;
-    size_t n;
-    int64_t now_s;
-};
-
-static int add_started(void *ctx, struct arena *a, struct doc *o, struct err *err)
-{
-    const struct started *s = ctx;
-
-    service_add_event(a, o, str_of(service_event_started(a, service_name(o), s->ids, s->n)), s->now_s);
-    return 1;
-}
-
-/* After they were made: nobody is told of a task that the API server did not take. */
-static int tell_started(struct round *x, const struct str *ids, size_t n, struct err *err)
-{
-    struct started s = {ids, n, x->r.now_s};
-
-    if (!n || ecs_store_modify(x->c->store, x->r.a, ECS_SERVICE, x->ns, x->name, add_started, &s, NULL, err) == 0)
-        return 0;
-    return err->code == ERR_NOT_FOUND ? (err_clear(err), 0) : -1;
-}
-
-int round_start_tasks(struct round *x, struct err *err)
-{
-    struct str ids[SERVICE_BATCH_MAX];
-    struct err untold = ERR_INIT;
-    size_t n;
-    int rc = make_tasks(x, ids, &n, err);
-
-    if (tell_started(x, ids, n, rc < 0 ? &untold : err) < 0 || rc < 0)
-        return -1;
     if (x->n_starts) {
         struct service_x sx;
         service_x_get(service_deployment_of(x->r.service, x->deployment), &sx);
