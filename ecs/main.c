@@ -25,15 +25,14 @@ static struct {
     const char *region, *account_id;
     const char *credentials_file, *audit_file;
     int64_t workers;
-    const char *logging;
-    int64_t v;
+    struct component_logging logging;
 } arg = {
     .bind_address = "127.0.0.1",
     .port = 4566,
     .region = "us-east-1",
     .account_id = "000000000000",
     .workers = 16,
-    .logging = "text",
+    .logging = {.format = "text"},
 };
 
 static struct leader_election election = LEADER_ELECTION_DEFAULT("ecs-controllers");
@@ -45,8 +44,7 @@ static const struct flag table[] = {
      "without a cluster: only services that need none, keys from --credentials-file only", 0, 0},
     {FLAG_STRING, "region", &arg.region, "REGION", "in ARNs (default us-east-1)", 0, 0},
     {FLAG_STRING, "account-id", &arg.account_id, "ID", "in ARNs (default 000000000000)", 0, 0},
-    {FLAG_STRING, "logging-format", &arg.logging, "FORMAT", "text or json", 0, 0},
-    {FLAG_INT, "v", &arg.v, "N", "4 and above: debug lines too", 0, 10},
+    COMPONENT_LOGGING_FLAGS(arg.logging),
     {FLAG_SECTION, "Serving", NULL, NULL, NULL, 0, 0},
     {FLAG_STRING, "bind-address", &arg.bind_address, "IP", "default 127.0.0.1", 0, 0},
     {FLAG_INT, "port", &arg.port, "PORT", "default 4566", 1, 65535},
@@ -209,20 +207,11 @@ out:
 
 int main(int argc, char **argv)
 {
-    struct err err = ERR_INIT;
-
     /* Workers mostly wait: an arena for each would be most of the memory. And what a large request took is given back.
      */
-    mallopt(M_ARENA_MAX, 1);
+    const struct component c = {.flags = &flags, .logging = &arg.logging, .malloc_arenas = 1, .run = run};
+
     mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-    flags_parse_or_exit(&flags, argc, argv);
-    log_setup("aws-gateway", arg.v >= 4 ? LOG_DEBUG : LOG_INFO, strcmp(arg.logging, "json") == 0);
-    struct stop *stop = stop_new(); /* the signal thread has it until the end of the process */
-    stop_on_signals(stop);
-    if (run(stop, &err) < 0) {
-        log_error("ends", LOG_ERR(&err));
-        return 1;
-    }
-    return 0;
+    return component_main(&c, argc, argv);
 }

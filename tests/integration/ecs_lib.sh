@@ -85,3 +85,16 @@ sys.exit(sys.argv[1] not in ecs.meta.service_model.operation_names)' "$operation
         return 1
     fi
 }
+# Task definitions to ask for: web:1 for EC2, web:2 that is INACTIVE, net:1 for Fargate.
+register_samples() {
+    local f
+    cat >"$work/web.json" <<'END'
+{"family": "web", "containerDefinitions": [{"name": "web", "image": "busybox", "memory": 64, "portMappings": [{"containerPort": 80}]}]}
+END
+    cat >"$work/net.json" <<'END'
+{"family": "net", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "requiresCompatibilities": ["FARGATE"],
+ "containerDefinitions": [{"name": "net", "image": "busybox"}]}
+END
+    for f in web web net; do ecs register-task-definition --cli-input-json "file://$work/$f.json" >/dev/null; done
+    ecs deregister-task-definition --task-definition web:2 >/dev/null
+}

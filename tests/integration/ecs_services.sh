@@ -15,15 +15,7 @@ gateway "$first" "${long[@]}"
 
 # --- the error table, as the CLI tells it ---
 ecs create-cluster --cluster-name demo >/dev/null
-cat >"$work/web.json" <<'END'
-{"family": "web", "containerDefinitions": [{"name": "web", "image": "busybox", "memory": 64, "portMappings": [{"containerPort": 80}]}]}
-END
-cat >"$work/net.json" <<'END'
-{"family": "net", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "requiresCompatibilities": ["FARGATE"],
- "containerDefinitions": [{"name": "net", "image": "busybox"}]}
-END
-for f in web web net; do ecs register-task-definition --cli-input-json "file://$work/$f.json" >/dev/null; done
-ecs deregister-task-definition --task-definition web:2 >/dev/null
+register_samples
 create() { ecs create-service --cluster demo --service-name "$@"; }
 network='awsvpcConfiguration={subnets=[subnet-1]}'
 expect "unknown cluster" 'ClusterNotFoundException.*: Cluster not found\.' ecs create-service --cluster nix --service-name web \

@@ -10,15 +10,7 @@ make_node two 1 1Gi
 gateway "$first"
 ecs create-cluster --cluster-name demo >/dev/null
 kubectl create serviceaccount default -n ecs-demo >/dev/null # no controller manager is here to make it
-cat >"$work/web.json" <<'END'
-{"family": "web", "containerDefinitions": [{"name": "web", "image": "busybox", "memory": 64, "portMappings": [{"containerPort": 80}]}]}
-END
-cat >"$work/net.json" <<'END'
-{"family": "net", "networkMode": "awsvpc", "cpu": "256", "memory": "512", "requiresCompatibilities": ["FARGATE"],
- "containerDefinitions": [{"name": "net", "image": "busybox"}]}
-END
-for f in web web net; do ecs register-task-definition --cli-input-json "file://$work/$f.json" >/dev/null; done
-ecs deregister-task-definition --task-definition web:2 >/dev/null
+register_samples
 run() { ecs run-task --cluster demo --task-definition "$@"; }
 
 # --- the error table, as the CLI tells it ---
